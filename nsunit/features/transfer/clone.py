@@ -20,7 +20,6 @@ from nsunit.features.transfer.staging import Staging
 from nsunit.names import split_instance
 from nsunit.setup import linux
 from nsunit.storage import files
-from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         refuse_kinds(name)
     if old == new:
         raise NsunitError(f"{new}: it is itself", hint="give the clone another name")
-    with Staging(context) as staging, Lock(context.paths.locks, new), at_rest(context, old, pause=True):
+    with Staging(context) as staging, at_rest(context, old, pause=True, locks=(new,)):
         definition = load(old, context.search, context.host)
         check_free(context, old, new)
         _check_root(definition)

@@ -90,6 +90,8 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
     runs = noted = False
     try:
         with Lock(context.paths.locks, name):
+            if pins.read(images.directory) != images.pin:
+                raise NsunitError(f"{name}: another command has just chosen its image", hint="try again")
             store = Store(context.paths)
             with store.lock():
                 if store.image(pin.identity) is None:
@@ -104,13 +106,16 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
     except BaseException as error:
         if not noted:
             raise
-        if not runs:
-            _note(images, images.pin or Pin(images.reference, former))
+        back = images.pin or Pin(images.reference, former)
+        if runs:
+            back = back.replace(reference=images.reference, identity=former, failed=pin.identity)
+        with Lock(context.paths.locks, name):
+            there = pins.read(images.directory)  # none where it was removed meanwhile
+            if there == pin:
+                _note(images, back)
+        if not runs or there not in (None, pin) or not isinstance(error, NsunitError):
+            # Another command has chosen since; or interrupted: it runs whatever it runs, the next start has the former.
             raise
-        back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
-        _note(images, back.replace(reference=images.reference, identity=former))
-        if not isinstance(error, NsunitError):
-            raise  # interrupted: it runs whatever it runs, and the next start has the former one
         return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
     if not runs:
         return Outcome(name, f"{done}-for-next-start", says)

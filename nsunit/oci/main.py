@@ -28,6 +28,7 @@ EXIT_FAILED = 1
 
 def run() -> None:
     """Run the process's own command line and exit, without tearing the interpreter down."""
+    _fill_standard_streams()
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some start others, there is no child to wait for
     status = main(sys.argv[1:])
     try:
@@ -76,8 +77,17 @@ def main(words: Sequence[str]) -> int:
         return 130  # as of a command that the signal has ended
 
 
+def _fill_standard_streams() -> None:
+    """Have /dev/null for what is closed of them, as runc does, so that nothing else is opened in their place."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)  # the lowest is free
+
+
 def _say(text: str) -> None:
-    if text:
+    if text and sys.stdout is not None:  # it was closed
         sys.stdout.write(text)
 
 

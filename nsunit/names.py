@@ -19,7 +19,7 @@ from nsunit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ROOT_SLICE = "nsunit.slice"
 DEFINITION_SUFFIX = ".nsunit"  # of files
@@ -82,8 +82,20 @@ def check_name(name: str) -> str:
         plain = name.rpartition("/")[2].removesuffix(DEFINITION_SUFFIX)
         if name.endswith(DEFINITION_SUFFIX) and is_valid_name(plain):
             hint = f"its definition is a file of that name, the container is '{plain}'"
+        elif is_valid_name(name.lower()):
+            small = name.lower()
+            hint = f"names have small letters only: '{small}', whose definition is {small}{DEFINITION_SUFFIX}"
         raise UsageError(f"'{printable(name)}' is not a container name", hint=hint)
     return name
+
+
+def base_directory(environ: Mapping[str, str], variable: str, otherwise: str) -> str:
+    """The directory that $*variable*, of the XDG Base Directory Specification, names; *otherwise* is its default.
+
+    A relative path is ignored, as the specification says: it would be another directory for each caller's own.
+    """
+    path = environ.get(variable, "")
+    return path if path.startswith("/") else otherwise
 
 
 def new_run_name() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import posix
+import pwd
 import sys
 
 from nsunit.bus.protocol import ACCESS_DENIED, DISCONNECTED, FILE_NOT_FOUND, NO_REPLY, TIMEOUT, UNREACHABLE, bus_error
@@ -210,13 +211,24 @@ def _to_bus_error(error: SdBusError) -> BusError:
     number, name = error.number, error.name
     # The message bus says NoReply as well when systemd left it before it answered.
     if number in _LOST or (name == NO_REPLY and "disconnected" in (error.message or "")):
-        return bus_error(DISCONNECTED, "the connection to systemd was lost")
+        return _without_account() or bus_error(DISCONNECTED, "the connection to systemd was lost")
     if name == NO_REPLY or number == errno.ETIMEDOUT:
         return bus_error(TIMEOUT, "systemd did not answer in time")
     if not name:  # no error of D-Bus's but of the connection
         known = {errno.EACCES: ACCESS_DENIED, errno.EPERM: ACCESS_DENIED, errno.ENOENT: FILE_NOT_FOUND}
         name = known.get(number) or "System.Error." + errno.errorcode.get(number, str(number))
     return bus_error(name, error.message or posix.strerror(number))
+
+
+def _without_account() -> BusError | None:
+    """Why the message bus has turned the caller away: it serves nobody without an account.  None if there is one."""
+    uid = posix.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        hint = "'getent passwd' lists those that are; the message bus serves no other"
+        return BusError(ACCESS_DENIED, f"there is no user {uid} on this host", hint=hint)
+    return None
 
 
 _library: Any = None
@@ -280,7 +292,9 @@ def open_bus(user: bool) -> tuple[Any, bool]:
     dbuslib = load_dbuslib()
     private = _PRIVATE_SOCKET
     if user:
-        private = (posix.environ.get(b"XDG_RUNTIME_DIR") or b"/run/user/%d" % posix.geteuid()) + b"/systemd/private"
+        runtime = posix.environ.get(b"XDG_RUNTIME_DIR", b"")
+        own = runtime if runtime.startswith(b"/") else b"/run/user/%d" % posix.geteuid()
+        private = own + b"/systemd/private"
     if user or posix.geteuid() == 0:
         bus = dbuslib.DBusAddress(b"unix:path=" + private, True)
         try:

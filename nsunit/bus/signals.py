@@ -13,6 +13,7 @@ from dbus_next.message import Message
 
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, NO_SUCH_UNIT, TIMEOUT, UNREACHABLE, bus_error
 from nsunit.errors import BusError
+from nsunit.names import base_directory
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -101,7 +102,7 @@ async def connect(user: bool = False) -> Any:
 
 def _user_bus() -> str:
     # Without a login the address is not in the environment, but the socket is where it always is.
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    runtime = base_directory(os.environ, "XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     return os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
 
 

@@ -71,7 +71,8 @@ class Verb(Record):
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
-    be patterns, of what PATTERNS has there. `before` is the verb in front of which one of a feature is listed; at the
+    be patterns, of what PATTERNS has there. `nothing` is "module:function" for --json where they stand for nothing, if
+    that prints no list. `before` is the verb in front of which one of a feature is listed; at the
     end if there is none.
     """
 
@@ -93,6 +94,7 @@ class Verb(Record):
     connects: bool = False
     moves: bool = False
     patterns: str = ""
+    nothing: str = ""
     before: str = ""
 
     @property

@@ -127,8 +127,8 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
     keep_state(context, definition, undo)
     boot = paths.boot_of(name)
     if not os.path.isdir(boot):
+        undo.append(lambda: context.remove_tree(boot))  # before, since a signal may come in between
         os.mkdir(boot, 0o700)
-        undo.append(lambda: context.remove_tree(boot))
         begin(context, name)
     user_range = reserve(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
     return facts_for(context, definition, user_range)

@@ -6,6 +6,7 @@ import os
 
 from nsunit.definition import read_regular
 from nsunit.errors import NsunitError
+from nsunit.names import base_directory
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -68,9 +69,9 @@ def host_facts(systemd_version: int) -> Host:
         user=entry.pw_name,
         uid=uid,
         home=home,
-        runtime_dir=os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}",
-        state_dir=os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
-        cache_dir=os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
+        runtime_dir=base_directory(os.environ, "XDG_RUNTIME_DIR", f"/run/user/{uid}"),
+        state_dir=base_directory(os.environ, "XDG_STATE_HOME", f"{home}/.local/state"),
+        cache_dir=base_directory(os.environ, "XDG_CACHE_HOME", f"{home}/.cache"),
         find_user=find_user,
     )
 

@@ -9,6 +9,7 @@ from nsunit.names import (
     GROUP_SUFFIX,
     NETWORK_SUFFIX,
     POD_SUFFIX,
+    base_directory,
     check_any_name,
     check_name,
     former_unit,
@@ -60,11 +61,12 @@ SYSTEM_SEARCH_PATH = SearchPath(
 def user_search_path(environ: dict[str, str]) -> SearchPath:
     """Return the search path of an unprivileged user; *environ* is os.environ or a stand-in."""
     home = environ.get("HOME", "/")
-    config = environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    data = environ.get("XDG_DATA_HOME") or f"{home}/.local/share"
+    config = base_directory(environ, "XDG_CONFIG_HOME", f"{home}/.config")
+    data = base_directory(environ, "XDG_DATA_HOME", f"{home}/.local/share")
     directories = [f"{config}/nsunit"]
-    if environ.get("XDG_RUNTIME_DIR"):
-        directories.append(f"{environ['XDG_RUNTIME_DIR']}/nsunit/definitions")
+    runtime = base_directory(environ, "XDG_RUNTIME_DIR", "")
+    if runtime:
+        directories.append(f"{runtime}/nsunit/definitions")
     directories += [f"{data}/nsunit", "/etc/nsunit/user", "/usr/local/lib/nsunit/user", "/usr/lib/nsunit/user"]
     return SearchPath(tuple(directories), f"{config}/systemd/user")
 
@@ -199,6 +201,10 @@ def main_file(name: str, search: SearchPath) -> str:
     return main if main and os.path.realpath(main) != "/dev/null" else ""
 
 
+def _of_any_case(search: SearchPath) -> list[str]:
+    return [os.path.join(directory, entry) for directory in search.directories for entry in _entries(directory)]
+
+
 def list_templates(search: SearchPath) -> tuple[str, ...]:
     """Return the prefixes of all templates, sorted (`web` for `web@.nsunit`)."""
     end = "@" + SUFFIX
@@ -285,6 +291,9 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
             hint = f"that is the name of its unit, the container is '{plain}'"
         if _first([f"{name}{GROUP_SUFFIX}"], search):
             hint = f"there is a group of that name: '{name}{GROUP_SUFFIX}'"
+        other = next((path for path in _of_any_case(search) if os.path.basename(path).lower() == name + SUFFIX), "")
+        if other:
+            hint = f"names have small letters only: rename '{printable(other)}' to {name}{SUFFIX}"
     if name.endswith(NETWORK_SUFFIX):
         network = name.removesuffix(NETWORK_SUFFIX)
         hint = f"containers join it by Network={network}; 'nsunit network inspect {network}' shows it"

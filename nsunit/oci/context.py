@@ -65,6 +65,6 @@ class Context:
 def default_root() -> str:
     """Where the state is: /run/nsunit-oci, or a user's own runtime directory."""
     runtime = os.variables.get("XDG_RUNTIME_DIR")
-    if runtime and is_users():
+    if runtime and runtime.startswith("/") and is_users():
         return f"{runtime}/nsunit-oci"
     return "/run/nsunit-oci"

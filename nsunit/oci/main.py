@@ -6,7 +6,6 @@ Engines call it several times for each container, so it is counted what it impor
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import errno
 import sys
 
 from nsunit.bytecode import preload
@@ -29,6 +28,7 @@ EXIT_FAILED = 1
 
 def run() -> None:
     """Run the process's own command line and exit, without tearing the interpreter down."""
+    _fill_standard_streams()
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some start others, there is no child to wait for
     status = main(sys.argv[1:])
     try:
@@ -87,10 +87,17 @@ def main(words: Sequence[str]) -> int:
         return 130  # as of a command that the signal has ended
 
 
+def _fill_standard_streams() -> None:
+    """Have /dev/null for what is closed of them, as runc does, so that nothing else is opened in their place."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)  # the lowest is free
+
+
 def _say(text: str) -> None:
-    if text and not sys.stdout:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
-    if text:
+    if text and sys.stdout is not None:  # it was closed
         sys.stdout.write(text)
 
 

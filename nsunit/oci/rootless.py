@@ -22,7 +22,8 @@ def is_users() -> bool:
     """
     if os.geteuid():
         return True
-    return os.variables.get("XDG_RUNTIME_DIR") not in (None, "", _ROOTS_OWN) and is_in_user_namespace()
+    runtime = os.variables.get("XDG_RUNTIME_DIR") or ""
+    return runtime.startswith("/") and runtime != _ROOTS_OWN and is_in_user_namespace()
 
 
 def is_in_user_namespace() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.names import base_directory
 from nsunit.record import Record
 
 
@@ -136,7 +137,8 @@ class Paths(Record):
 
 def user_paths(environ: dict[str, str], uid: int) -> Paths:
     """Where the containers of a user without privileges are kept; *environ* is os.environ or a stand-in."""
-    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
-    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
-    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '/')}/.local/share"
+    home = environ.get("HOME", "/")
+    runtime = base_directory(environ, "XDG_RUNTIME_DIR", f"/run/user/{uid}")
+    state = base_directory(environ, "XDG_STATE_HOME", f"{home}/.local/state")
+    data = base_directory(environ, "XDG_DATA_HOME", f"{home}/.local/share")
     return Paths(f"{runtime}/nsunit", f"{state}/nsunit", f"{data}/nsunit")

@@ -83,6 +83,8 @@ def test_a_program_whose_first_thread_has_ended(containers, nsunit, workplace):
     (shown,) = json.loads(nsunit("status", container.name, "--json").stdout)
     assert shown["state"]["pid"] == container.pid and shown["namespaces"]["pid"] != os.stat("/proc/1/ns/pid").st_ino
     assert nsunit("enter", container.name, "-n", "net,mnt", "/usr/bin/id", "-u").stdout == "0\n"
+    (used, *_) = json.loads(nsunit("stats", container.name, "--json").stdout)["usages"]
+    assert used["network"] is not None
     for verb, words in (("exec", ("true",)), ("cp", ("/tmp/x",))):
         named = container.name if verb == "exec" else f"{container.name}:/etc/passwd"
         refused = nsunit(verb, named, *words, check=False)

@@ -45,8 +45,10 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     (seen,) = json.loads(nsunit("status", "--json", name, check=False).stdout)
     assert seen["timer"] == timer.name
     assert seen["next_elapse_usec"] > time.time() * 1e6 > seen["last_trigger_usec"] > 0
+    state = seen["state"]
+    assert (state["sub_state"], state["next_elapse_usec"]) == ("waiting", seen["next_elapse_usec"])
     shown = nsunit("status", name, check=False).stdout
-    assert f"Timer: {timer.name}, next " in shown
+    assert f"Timer: {timer.name}, next " in shown and "Active: inactive (waiting)" in shown
     (listed,) = json.loads(nsunit("list", "--json", name).stdout)
     states = (listed["active_state"], listed["sub_state"], listed["enabled"])
     assert (*states, listed["next_elapse_usec"]) == ("inactive", "waiting", True, seen["next_elapse_usec"])

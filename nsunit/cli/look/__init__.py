@@ -89,6 +89,7 @@ VERBS = (
         ),
         complete="defined_any",
         patterns="known",
+        nothing="nsunit.cli.look.logs:print_nothing",
         details=(
             "Runs journalctl for the program, what exec runs beside it, and systemd's messages about its units. "
             "What was refused before systemd was asked is there as well.",
@@ -116,6 +117,7 @@ VERBS = (
         ),
         complete="running_any",
         patterns="running",
+        nothing="nsunit.cli.look.stats:print_nothing",
         details=(
             "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
             "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "

@@ -57,6 +57,11 @@ def logs(invocation: Invocation) -> int:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
 
 
+def print_nothing() -> int:
+    """Print what journalctl does of nobody: no line."""
+    return 0
+
+
 def _check_time(long: str, text: str | None) -> None:
     """Refuse a span without a sign, which is the past with other tools, and nothing for journalctl."""
     if text is None or not text[:1].isdigit():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.cli import fail
 from nsunit.cli.look.stats import sampler_of
 from nsunit.errors import UsageError
 from nsunit.record import Record
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nsunit.cli.verbs import Invocation
+    from nsunit.errors import NsunitError
     from nsunit.plan.usage import Usage
 
 
@@ -78,8 +80,10 @@ def print_exposition(invocation: Invocation) -> int:
         raise UsageError("--json and --prometheus exclude each other", hint="give one of them")
     if invocation.flag("watch"):
         raise UsageError("--watch and --prometheus exclude each other", hint="Prometheus asks again and again itself")
-    sys.stdout.write(exposition(sampler_of(invocation).sample(invocation.operands).usages))
-    return 0
+    absent: list[NsunitError] = []
+    sys.stdout.write(exposition(sampler_of(invocation).sample(invocation.operands, absent).usages))
+    sys.stdout.flush()
+    return fail(absent)
 
 
 def exposition(usages: Iterable[Usage]) -> str:

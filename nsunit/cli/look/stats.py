@@ -7,7 +7,7 @@ import time
 
 from nsunit.cli import fail, warn
 from nsunit.cli.output import Style, format_duration, format_size, json_line, print_json, print_table
-from nsunit.deeds.look.stats import Sampler
+from nsunit.deeds.look.stats import Sampler, empty
 from nsunit.errors import UsageError
 from nsunit.names import printable
 
@@ -47,6 +47,12 @@ def stats(invocation: Invocation) -> int:
             sys.stdout.flush()
         return fail(absent)
     return _watch(sampler, interval, invocation)
+
+
+def print_nothing() -> int:
+    """Print the sample in which there is nothing."""
+    print_json(empty())
+    return 0
 
 
 def sampler_of(invocation: Invocation) -> Sampler:

@@ -85,6 +85,12 @@ def published(text: str) -> bool:
     return "=" not in text and ":" in text and (text[0] in "0123456789[")
 
 
+def is_port(text: str) -> bool:
+    """Whether the value of -p is the port of a container alone, as in docker's -p 80, or -p 53/udp."""
+    first, dash, last = text.partition("/")[0].partition("-")
+    return all(part.isascii() and part.isdigit() for part in (first, *((last,) if dash else ())))
+
+
 def _key(long: str, key: str, value: str) -> list[Said]:
     if key == "Environment":
         name, equals, _ = value.partition("=")

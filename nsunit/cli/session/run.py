@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from nsunit.cli.session.borrowed import check_terminal, published, said
+from nsunit.cli.session.borrowed import check_terminal, is_port, published, said
 from nsunit.deeds.session.run import run as run_container
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
@@ -75,6 +75,9 @@ def _property(text: str) -> tuple[str, str, str]:
         return "Container", "PublishPort", text
     left, equals, value = text.partition("=")
     section, dot, key = left.partition(".")
+    if is_port(text):
+        hint = f"-p {text.partition('/')[0]}:{text} publishes it by the same number, on all addresses of the host"
+        raise UsageError(f"'{text}' does not say which port of the host", hint=hint)
     if not equals or not (key if dot else left):
         raise UsageError(
             f"'{printable(text)}' is not a key with its value", hint="--property=Rootfs=/var/lib/machines/debian"

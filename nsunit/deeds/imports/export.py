@@ -13,7 +13,7 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.imports.export import KINDS, export
 from nsunit.imports.model import Line, Origin
 from nsunit.names import check_any_name, is_group, is_network, is_pod, printable
-from nsunit.storage.files import write_whole
+from nsunit.storage.files import discard, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,19 +58,31 @@ def write(found: Exported, directory: str, *, force: bool) -> list[str]:
     """Write the files below *directory*; returns their paths.
 
     Raises:
-        NsunitError: one of them is there, and then none is written; or one cannot be written.
+        NsunitError: one of them is there, and then none is written; or one cannot be written, and then none is left
+            that was not there, and it says which were replaced.
     """
     paths = [os.path.join(directory, name) for name, _ in found.files]
     for path in paths:
         if os.path.lexists(path) and not force:
             raise NsunitError(f"'{printable(path)}' is there already", hint="--force replaces it")
+    made: list[str] = []
+    replaced: list[str] = []
     for path, (_, text) in zip(paths, found.files, strict=True):
+        written = replaced if os.path.lexists(path) else made
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             content = text.encode("utf-8", "surrogateescape")
             write_whole(path, lambda fd, content=content: _fill(fd, content), 0o666, replace=force)  # type: ignore[misc]
-        except OSError as error:
-            raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name another directory") from error
+        except BaseException as error:
+            for other in made:
+                discard(other)
+            if not isinstance(error, OSError):
+                raise
+            left = ", ".join(f"'{printable(other)}'" for other in replaced)
+            what = f"; replaced by then: {left}" if left else ""
+            message = f"'{printable(path)}': {error.strerror}{what}"
+            raise NsunitError(message, hint="name another directory") from error
+        written.append(path)
     return paths
 
 

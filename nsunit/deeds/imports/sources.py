@@ -7,7 +7,7 @@ import os
 
 from nsunit.definition import read_regular
 from nsunit.errors import NsunitError, UsageError
-from nsunit.names import printable
+from nsunit.names import base_directory, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,9 +180,9 @@ def _in_places(kind: Format, *, user: bool, environ: dict[str, str]) -> list[str
 def _expanded(place: str, environ: dict[str, str]) -> str:
     first, slash, rest = place.partition("/")
     if first == "$XDG_CONFIG_HOME":
-        home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+        home = base_directory(environ, "XDG_CONFIG_HOME", f"{environ.get('HOME', '')}/.config")
         return f"{home}/{rest}"
     if first.startswith("$"):
-        value = environ.get(first[1:], "")
+        value = base_directory(environ, first[1:], "")
         return f"{value}{slash}{rest}" if value else ""
     return place.replace("$UID", str(os.getuid()))

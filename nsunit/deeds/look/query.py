@@ -157,8 +157,9 @@ def status(context: Context, name: str) -> Status:
     processes = tuple(unit_processes(CGROUP_ROOT, str(limits.get("ControlGroup", "")))) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     ended_by = properties.get("ExecMainStatus") if properties.get("ExecMainCode") in _KILLED else None
+    shown = _shown_by_features(context, name, used)
     return Status(
-        state=state,
+        state=_with_timer(state, shown),
         description=(not is_group(name) and str(properties.get("Description", ""))) or kept.description,
         sources=files_of(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
@@ -194,8 +195,16 @@ def status(context: Context, name: str) -> Status:
         invocation=_invocation(context, name, unit, properties),
         log_namespace=kept.log_namespace,
         health=health_of(context, name, properties),
-        **_shown_by_features(context, name, used),
+        **shown,
     )
+
+
+def _with_timer(state: ContainerState, shown: dict[str, Any]) -> ContainerState:
+    """*state* as `list` has it, see timed.with_timers: what waits for its time is not just dead."""
+    if "next_elapse_usec" not in shown:
+        return state
+    sub = "waiting" if state.active_state == "inactive" else state.sub_state
+    return state.replace(sub_state=sub, next_elapse_usec=shown["next_elapse_usec"])
 
 
 def _notes_of_boot(context: Context, state: ContainerState) -> list[str]:

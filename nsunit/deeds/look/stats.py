@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.core.running import host_namespace, status_field
+from nsunit.core.running import host_namespace, status_field, thread_of
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.formats.cgroupfs import Traffic, flat_keyed, net_dev
@@ -38,6 +38,11 @@ class Sample(Record):
     time_usec: int
     interval_usec: int
     usages: tuple[Usage, ...]
+
+
+def empty() -> Sample:
+    """The sample of nothing, now."""
+    return Sample(time.time_ns() // 1000, 0, ())
 
 
 class Sampler:
@@ -136,12 +141,13 @@ class Sampler:
         """The container's network namespace and what that carries; None if it is the host's, or not ours to look at."""
         pid = first_process(directory)
         try:
-            inode = os.stat(f"/proc/{pid}/ns/net").st_ino if pid else 0
+            process = f"/proc/{pid}" if os.path.exists(f"/proc/{pid}/ns/net") else thread_of(pid)
+            inode = os.stat(f"{process}/ns/net").st_ino if pid else 0
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         if inode in (0, host_namespace("net")):
             return None
-        content = read_kernel_file(f"/proc/{pid}/net/dev")
+        content = read_kernel_file(f"{process}/net/dev")
         return (inode, net_dev(content)) if content else None
 
 

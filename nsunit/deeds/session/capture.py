@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import find_running
+from nsunit.core.running import find_running, just_ended, thread_of
 from nsunit.deeds.session.enter import enter
 from nsunit.errors import NsunitError, UsageError
 
@@ -32,7 +32,11 @@ def capture(context: Context, name: str, words: Sequence[str]) -> int:
         hint = f"as root: nsenter --net --target PID {PROGRAM}, with the PID that 'nsunit --user list' shows"
         raise UsageError("capture is for containers of the system", hint=hint)
     running = find_running(context, name)
-    if os.path.samefile(f"/proc/{running.pid}/ns/net", "/proc/self/ns/net"):
+    try:
+        is_hosts = os.path.samefile(f"{thread_of(running.pid)}/ns/net", "/proc/self/ns/net")
+    except (FileNotFoundError, ProcessLookupError):
+        raise just_ended(name) from None
+    if is_hosts:
         raise UsageError(f"{name}: it has the host's network", hint=f"use {PROGRAM} itself")
     paths = (f"{directory}/{PROGRAM}" for directory in _DIRECTORIES)
     program = next((path for path in paths if os.access(path, os.X_OK)), None)

@@ -138,12 +138,13 @@ def _create_top(
     with Lock(context.paths.locks, f"cgroup:{group.name}"):
         if context.bus.get(group.unit, "ActiveState").get("ActiveState") != "active":
             job = context.bus.start_transient(group_unit(group, controllers, access.tasks[0] if access.tasks else None))
+            undo.append(lambda: _stop(context, group))  # before it is there: a signal may come while that is waited for
             result = context.bus.wait(job, JOB_TIMEOUT)
             if result != "done":
+                undo.pop()
                 raise NsunitError(
                     f"the start of {group.unit} ended as '{result}'", hint=f"see 'systemctl status {group.unit}'"
                 )
-            undo.append(lambda: _stop(context, group))
         _realize(context, group)
 
 

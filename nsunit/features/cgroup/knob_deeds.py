@@ -122,11 +122,9 @@ def _set(
             before = properties(file, put_back(file, now, value), now) or ()
         else:
             before = _as_it_is(context, group, asked)
-        _tell_systemd(context, group, asked)
-        undo.append(lambda: _tell_systemd(context, group, before))
+        _do(lambda: _tell_systemd(context, group, asked), undo, lambda: _tell_systemd(context, group, before))
     elif file == "cgroup.freeze" and not group.below:
-        _freeze(context, group, value)
-        undo.append(lambda: _freeze(context, group, now.strip()))
+        _do(lambda: _freeze(context, group, value), undo, lambda: _freeze(context, group, now.strip()))
     else:
         if not group.below and file not in DELEGATED:
             raise NsunitError(
@@ -134,9 +132,19 @@ def _set(
                 hint=f"set it in a subgroup: 'nsunit cgroup create -g {file.partition('.')[0]}:{group.path}/NAME'",
             )
         path = f"{find(group)}/{file}"
-        _write(group, path, file, value)
-        if now:  # else it holds no value: memory.reclaim
-            undo.append(lambda: write_file(path, put_back(file, now, value)))
+        before_it = put_back(file, now, value) if now else ""  # else it holds no value: memory.reclaim
+        back = (lambda: write_file(path, before_it)) if now else (lambda: None)
+        _do(lambda: _write(group, path, file, value), undo, back)
+
+
+def _do(step: Callable[[], object], undo: list[Callable[[], object]], back: Callable[[], object]) -> None:
+    """Do *step*, which *back* undoes: that is noted before, since a signal may come in between."""
+    undo.append(back)
+    try:
+        step()
+    except NsunitError:  # it was refused, and so would that be
+        undo.pop()
+        raise
 
 
 def _as_it_is(context: Context, group: Group, asked: Sequence[Property]) -> tuple[Property, ...]:

@@ -8,6 +8,7 @@ from nsunit.core.install import forget_runtime_changes
 from nsunit.definition.load import load_text, serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.dropins.render import render_unit
+from nsunit.errors import NsunitError
 from nsunit.features.groups.deeds import check_own_file, groups_around, is_active, record, stored_group
 from nsunit.features.groups.definition import group_or_empty, load_group
 from nsunit.features.groups.plan import group_directives, group_unit
@@ -114,18 +115,35 @@ def is_needed(context: Context, name: str) -> bool:
 
 
 def enabled_members(context: Context, name: str) -> list[str]:
-    """The enabled containers in pod or group *name*, by their definitions as they were enabled."""
+    """The enabled containers in pod or group *name*, by their definitions as they were enabled.
+
+    One whose definition nobody can read any more goes by the line alone, and is told of: the others do not wait for it.
+    """
     found = []
     for other in sorted(files.list_directory(context.paths.states)):
         text = files.read_file(context.paths.boot_of(other) + "/definition") or b""
         if b"\nPod=" not in text and b"\nSlice=" not in text:
             continue
-        container = load_text(other, text.decode(), other, context.host).container
-        pod = container.extra("pods", "")
-        around = ((pod_name(pod),) if pod else ()) if is_pod(name) else groups_above(container.slice)
+        error = None
+        try:
+            container = load_text(other, text.decode(), other, context.host).container
+            pod, group = str(container.extra("pods", "")), container.slice
+        except (NsunitError, UnicodeDecodeError) as caught:
+            error = caught
+            pod, group = (_last_said(text, key) for key in (b"Pod=", b"Slice="))
+        around = ((pod_name(pod),) if pod else ()) if is_pod(name) else groups_above(group)
         if name in around:
             found.append(other)
+            if error:
+                why = str(error).splitlines()[0]
+                what = f"what it was enabled as cannot be read ({why}); 'nsunit enable {other}' writes it anew"
+                context.warn(f"warning: {other}: {what}")
     return found
+
+
+def _last_said(text: bytes, key: bytes) -> str:
+    lines = [line for line in text.splitlines() if line.startswith(key)]
+    return lines[-1].removeprefix(key).decode("utf-8", "replace").strip() if lines else ""
 
 
 def _changed_record(context: Context, name: str) -> str:

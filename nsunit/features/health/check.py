@@ -42,7 +42,12 @@ class Payload:
         self.group = group
         self.pidfd = os.pidfd_open(pid)
         if not f"{cgroup_of(pid)}/".startswith(f"{group}/"):
+            self.close()
             raise ProcessLookupError(3, "its number is another process's by now")
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self.pidfd)
 
     def has_ended(self, seconds: float = 0) -> bool:
         """Whether it has ended; waits up to *seconds* for that."""

@@ -60,7 +60,11 @@ class Container:
         if not pid:
             raise ProcessLookupError(3, "it is not running")
         self.payload = Payload(pid, group)
-        self.run = health.run_of(pid)
+        try:
+            self.run = health.run_of(pid)
+        except BaseException:
+            self.payload.close()
+            raise
 
     def seconds(self, field: str) -> float:
         """A time of what is wanted."""
@@ -107,20 +111,24 @@ def _as_it_runs(directory: str, group: str, unit: str, manager: str) -> Containe
     """
     pause, former = _PAUSE_SECONDS, 0
     while True:
+        container = None
         try:
             container = Container(directory, group, unit, manager)
             pid = container.payload.pid
             is_helper = _is_helper(pid)
             if not is_helper and is_inside(pid, container.plan):
-                return container
+                found, container = container, None
+                return found
             pause = min(2 * pause, _PAUSE_MAX_SECONDS) if pid == former and not is_helper else _PAUSE_SECONDS
             former = pid
             container.payload.has_ended(pause)
-            os.close(container.payload.pidfd)
         except (FileNotFoundError, ProcessLookupError):
             if not _is_starting(unit, manager):
                 return None
             time.sleep(_PAUSE_SECONDS)
+        finally:  # many go while it starts, and each would leave its descriptor
+            if container:
+                container.payload.close()
 
 
 def is_inside(pid: int, plan: Sequence[Operation]) -> bool:

@@ -174,6 +174,10 @@ def reserve(context: Context, definition: Definition, place: Place) -> None:
     path = f"{place.keeper}/{RECORD}"
     content = _record(chosen)
     former = files.read_file(path)
+    if former is None:  # all noted before, since a signal may come in between
+        place.undo.append(lambda: files.discard(path))
+    elif former != content:
+        place.undo.append(lambda: files.write_file(path, former))
     with store.lock():
         if store.image(chosen.id) is None:
             raise NsunitError(
@@ -181,7 +185,3 @@ def reserve(context: Context, definition: Definition, place: Place) -> None:
             )
         if former != content:
             files.write_file(path, content)
-    if former is None:
-        place.undo.append(lambda: files.discard(path))
-    elif former != content:
-        place.undo.append(lambda: files.write_file(path, former))

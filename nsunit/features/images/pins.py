@@ -49,20 +49,26 @@ def prepare_return(directory: str, pin: Pin) -> None:
     write(directory, pin, _RETURN)
 
 
-def go_back(directory: str, pin: Pin) -> None:
-    """Note what was prepared in place of *pin*, if that was noted, and the container is still there."""
-    if read(directory) != pin:
-        forget_return(directory)
-        return
-    try:
-        os.rename(f"{directory}/{_RETURN}", f"{directory}/{FILE}")
-    except FileNotFoundError:
-        pass
+def go_back(directory: str, pin: Pin, former: Pin | None) -> Pin | None:
+    """Note what was prepared in place of *pin*, if that is noted; returns what was.
+
+    Where it could not be noted, *former* still is.  What another command has noted, and prepared, since then stays.
+    """
+    there = read(directory)
+    if there == pin:
+        try:
+            os.rename(f"{directory}/{_RETURN}", f"{directory}/{FILE}")
+        except FileNotFoundError:
+            pass  # the container was removed
+    else:
+        forget_return(directory, former)
+    return there
 
 
-def forget_return(directory: str) -> None:
-    """Have nothing prepared any more."""
-    files.discard(f"{directory}/{_RETURN}")
+def forget_return(directory: str, pin: Pin | None) -> None:
+    """Have nothing prepared any more where *pin* is noted: the other one's is not ours."""
+    if read(directory) == pin:
+        files.discard(f"{directory}/{_RETURN}")
 
 
 def pinned(context: Context, name: str, reference: str) -> str:

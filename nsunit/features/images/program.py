@@ -42,12 +42,17 @@ TASKS: dict[str, Task] = {
 }
 
 
+CALLER = "caller"  # a FIFO in the directory
+
+
 def main(argv: list[str], tasks: dict[str, Task] = TASKS) -> int:
     """Do that one of *tasks* which the job names, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
     # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
     fcntl.flock(os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_SH)
+    if not end_with_caller(f"{staging}/{CALLER}"):
+        return 1  # it has ended before
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
@@ -66,6 +71,22 @@ def main(argv: list[str], tasks: dict[str, Task] = TASKS) -> int:
     with open(f"{staging}/result", "w") as file:
         json.dump(answer, file)
     return 0
+
+
+def end_with_caller(path: str) -> bool:
+    """Have this process end, and its unit with it, when nobody has the FIFO *path* open for writing; False if it is so.
+
+    The command holds it open for as long as it waits: that is killed, and what it has begun ends instead of going on
+    for hours.  The kernel sends the signal, whose default is to end, so nothing here has to look.
+    """
+    fifo = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fcntl.fcntl(fifo, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fifo, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    try:
+        os.read(fifo, 1)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _fail(staging: str, message: str, hint: str | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import find_running, just_ended
+from nsunit.core.running import find_running, just_ended, thread_of
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.network import networks, program
 from nsunit.features.network.foreign import in_the_way, silent_servers
@@ -280,7 +280,7 @@ def namespace_of(context: Context, item: Attachment) -> str:
     if is_pod(item.container):
         path = f"{context.paths.namespaces}/{item.container}/net"
     else:
-        path = f"/proc/{find_running(context, item.container).pid}/ns/net"
+        path = f"{thread_of(find_running(context, item.container).pid)}/ns/net"
     if not os.path.exists(path):
         raise just_ended(item.container)
     return path

@@ -103,8 +103,8 @@ def require(context: Context, definition: Definition, undo: Undo) -> None:
             path = definition.sources[0]
             raise DefinitionError([Problem(path, 0, f"[Container] {key}: {text}", hint) for key, text, hint in wrong])
         if not up:
+            undo.append(lambda: _stop_if_idle(context, name))  # before, since a signal may come in between
             _start(context, pod)
-            undo.append(lambda: _stop_if_idle(context, name))
 
 
 def _end(context: Context, name: str) -> None:

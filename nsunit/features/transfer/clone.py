@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from nsunit.core.context import take_back
 from nsunit.core.dropin import copy_drop_ins
 from nsunit.core.jobs import Outcome
 from nsunit.core.programs import directory_with
-from nsunit.core.running import find_running, is_running
+from nsunit.core.running import is_running
 from nsunit.definition.load import load
 from nsunit.definition.search import find, main_file
 from nsunit.dropins.definitions import renamed, texts_of, write_all
 from nsunit.errors import NsunitError
-from nsunit.features.images.out.pause import Paused
 from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer import bundle
-from nsunit.features.transfer.export import enter_ids, own_volumes, refuse_kinds
+from nsunit.features.transfer.export import at_rest, enter_ids, own_volumes, refuse_kinds
 from nsunit.features.transfer.staging import Staging
 from nsunit.names import split_instance
 from nsunit.setup import linux
 from nsunit.storage import files
-from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
 
@@ -48,7 +43,7 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         refuse_kinds(name)
     if old == new:
         raise NsunitError(f"{new}: it is itself", hint="give the clone another name")
-    with Staging(context) as staging, _both(context, old, new):
+    with Staging(context) as staging, at_rest(context, old, pause=True, locks=(new,)):
         definition = load(old, context.search, context.host)
         check_free(context, old, new)
         _check_root(definition)
@@ -64,23 +59,6 @@ def clone(context: Context, old: str, new: str) -> Outcome:
             raise
     _tell(context, definition, new)
     return Outcome(new, "cloned")
-
-
-@contextlib.contextmanager
-def _both(context: Context, old: str, new: str) -> Iterator[None]:
-    """Have the lock of *new*, and *old* as it is: with its lock where it does not run, or else paused.
-
-    Both locks are taken in the order of the names, as by all commands: two that each have one, and wait for the
-    other's, would both fail.
-    """
-    locks = {name: Lock(context.paths.locks, name) for name in sorted((old, new))}
-    with contextlib.ExitStack() as held:
-        for lock in locks.values():
-            held.enter_context(lock)
-        if is_running(context, old):
-            locks[old].release()  # it may be stopped meanwhile
-            held.enter_context(Paused(context, find_running(context, old)))
-        yield
 
 
 def check_free(context: Context, old: str, new: str) -> None:

@@ -64,9 +64,9 @@ def _check(froms: Sequence[End], to: End) -> None:
 def _copy(context: Context, source: End, to: End, *, several: bool, archive: bool, follow: bool) -> list[str]:
     with contextlib.ExitStack() as stack:
         views: dict[str, View] = {}
-        for end, writes in ((to, True), (source, False)):  # of two in one, what is written into counts
-            if end.container and end.container not in views:
-                views[end.container] = stack.enter_context(View(context, end.container, writes=writes))
+        # By name, since each takes its lock: two who copy from each to the other never wait for each other.
+        for name in sorted({to.container, source.container} - {""}):
+            views[name] = stack.enter_context(View(context, name, writes=name == to.container))
         reading, writing = views.get(source.container), views.get(to.container)
         reader, writer = os.pipe() if not (source.is_stream or to.is_stream) else (STDIN, STDOUT)
         workers = []

@@ -25,7 +25,7 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
@@ -91,14 +91,29 @@ def export_to(context: Context, name: str, out: int, *, pause: bool, place: str 
 
 
 @contextlib.contextmanager
-def at_rest(context: Context, name: str, *, pause: bool) -> Iterator[None]:
-    """See that container *name* does not change meanwhile: it is not started, or is paused if it runs."""
+def at_rest(context: Context, name: str, *, pause: bool, locks: Sequence[str] = ()) -> Iterator[None]:
+    """See that container *name* does not change meanwhile: it is not started, or is paused if it runs.
+
+    The locks of the names *locks* are held, too.  All are taken in the order of the names, as everywhere: two who want
+    the same ones never wait for each other.
+    """
     if not is_running(context, name):
-        with Lock(context.paths.locks, name):
+        with _locked(context, (name, *locks)):
             if not is_running(context, name):  # who had the lock before may have started it
                 yield
                 return
-    with Paused(context, find_running(context, name)) if pause else contextlib.nullcontext():
+    with (
+        _locked(context, locks),
+        Paused(context, find_running(context, name)) if pause else contextlib.nullcontext(),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(context: Context, names: Sequence[str]) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        for name in sorted(names):
+            held.enter_context(Lock(context.paths.locks, name))
         yield
 
 

@@ -106,7 +106,7 @@ class Tree(Layer):
         entry.name = "/".join(parts)
         if self.owner is not None:
             entry.uid, entry.gid = self.owner
-            if not entry.isdir():
+            if not entry.isdir():  # whose bit gives nobody a privilege: what is made in it has its group, as elsewhere
                 entry.mode &= ~_PRIVILEGES
             entry.pax_headers = {key: text for key, text in entry.pax_headers.items() if key not in _OF_OWNERS}
         super()._entry(entry, content)

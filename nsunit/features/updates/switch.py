@@ -91,13 +91,16 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
     back = images.pin or Pin(images.reference, former)
     if runs:
         back = back.replace(reference=images.reference, identity=former, failed=pin.identity)
-    tried = False
+    noted = tried = False
     try:
         with Lock(context.paths.locks, name):
+            if pins.read(images.directory) != images.pin:
+                raise NsunitError(f"{name}: another command has just chosen its image", hint="try again")
             store = Store(context.paths)
             with store.lock():
                 if store.image(pin.identity) is None:
                     raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
+                noted = True
                 try:
                     pins.prepare_return(images.directory, back)
                     pins.write(images.directory, pin)  # from here on it is in use, and stays
@@ -107,11 +110,16 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
         tried = True
         renew(name, runs)
     except BaseException as error:
-        pins.go_back(images.directory, pin)
-        if not (runs and tried and isinstance(error, NsunitError)):
-            raise  # interrupted: it runs whatever it runs, and the next start has the former one
+        if not noted:
+            raise
+        with Lock(context.paths.locks, name):
+            there = pins.go_back(images.directory, pin, images.pin)
+        if not (runs and tried and there in (None, pin) and isinstance(error, NsunitError)):
+            # Another command has chosen since; or interrupted: it runs whatever it runs, the next start has the former.
+            raise
         return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
-    pins.forget_return(images.directory)
+    with Lock(context.paths.locks, name):
+        pins.forget_return(images.directory, pin)
     if not runs:
         return Outcome(name, f"{done}-for-next-start", says)
     pins.forget_uppers(context, name, (pin.former,))

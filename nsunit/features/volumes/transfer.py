@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ _CONFINED = (
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_SETFCAP",
 )
 _DESCRIPTION = "Unpack a volume for nsunit"
+_CHUNK = 1 << 18
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -129,21 +131,47 @@ def _take(path: str) -> int:
 
 
 def _unpack(context: Context, place: str, archive: int, lock: int) -> None:
-    """Have tar(1) unpack *archive* into *place*; if we are killed it goes on, and whoever waits for it has *lock*."""
+    """Have tar(1) unpack *archive* into *place*.
+
+    If we are killed the archive ends there, and tar with it: it reads from a pipe, even where the archive is a file.
+    Whoever waits for that has *lock*.
+    """
     tar = [_tar(), "--extract", "--same-owner", "--preserve-permissions", *_NUMBERS, *_decompression(archive)]
     limits = [f"--property={item}" for item in (*_CONFINED, f"ReadWritePaths={place}")]
     unit = f"nsunit-unpack-{os.urandom(6).hex()}.service"
     run = ["systemd-run", "--pipe", "--wait", "--collect", "--quiet", f"--unit={unit}", f"--description={_DESCRIPTION}"]
     argv = [*run, *limits, "--", *tar, f"--directory={place}", "--file=-"]
-    try:
-        with files.Named(argv[0]):
-            done = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False, pass_fds=(lock,))
-        status = done.returncode
-    except BaseException:
-        stop_what_is_left(context, unit)  # whoever is interrupted takes it along
-        raise
+    reader, writer = os.pipe()
+    started: subprocess.Popen[bytes] | None = None
+    with open(writer, "wb", 0) as pipe:
+        try:
+            try:
+                with files.Named(argv[0]):
+                    started = subprocess.Popen(argv, stdin=reader, stdout=subprocess.DEVNULL, pass_fds=(lock,))
+            finally:
+                os.close(reader)
+            _feed(archive, pipe)
+            pipe.close()
+            status = started.wait()
+        except BaseException:
+            # Whoever is interrupted takes it along, before the archive ends for tar, which would complain.
+            stop_what_is_left(context, unit)
+            if started:
+                started.wait()
+            raise
     if status:
         raise NsunitError(f"the archive could not be unpacked: tar ended with status {status}")
+
+
+def _feed(archive: int, pipe: io.RawIOBase) -> None:
+    """Write what *archive* has into *pipe*, until its reader has enough or has failed, which that tells itself."""
+    try:
+        while chunk := os.read(archive, _CHUNK):
+            left = memoryview(chunk)
+            while left:
+                left = left[pipe.write(left) or 0 :]
+    except BrokenPipeError:
+        return
 
 
 def _decompression(archive: int) -> list[str]:

@@ -41,5 +41,5 @@ def run(context: Context, given: Given) -> tuple[int, str]:
 
 def _content(path: str) -> Json:
     if path == "-":
-        return parse_object(sys.stdin.buffer.read(), "the standard input")
+        return parse_object(sys.stdin.buffer.read() if sys.stdin else b"", "the standard input")
     return parse_object(read(path), path)

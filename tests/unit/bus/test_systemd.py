@@ -2,6 +2,7 @@ import errno
 import importlib.util
 import os
 import posix
+import pwd
 import sys
 import time
 import types
@@ -438,7 +439,24 @@ def test_no_systemd_of_the_user(monkeypatch):
     monkeypatch.setattr(posix, "environ", {})
     _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
     assert error.message.endswith("'/run/user/1000/systemd/private'")
+    monkeypatch.setattr(posix, "environ", {b"XDG_RUNTIME_DIR": b"own/place"})
+    _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
+    assert error.message.endswith("'/run/user/1000/systemd/private'")
     assert "enable-linger" in error.hint
+
+
+def test_who_has_no_account_is_told(monkeypatch):
+    """The message bus closes the connection, without a word."""
+    uid = next(uid for uid in range(54321, 60000) if not has_account(uid))
+    monkeypatch.setattr(posix, "geteuid", lambda: uid)
+    bus = fake.FakeBus({"GetUnit": fake.Error(-errno.ECONNRESET), "ListUnitsByPatterns": fake.Error(-errno.ECONNRESET)})
+    with pytest.raises(BusError, match=f"^there is no user {uid} on this host$") as caught:
+        client(bus).list_units(["nsunit-*"])
+    assert caught.value.hint == "'getent passwd' lists those that are; the message bus serves no other"
+
+
+def has_account(uid):
+    return any(entry.pw_uid == uid for entry in pwd.getpwall())
 
 
 def test_without_pystemd(monkeypatch):

@@ -1,7 +1,11 @@
 """Patterns among the names of a command."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from nsunit.cli.verbs import all_verbs
 from nsunit.definition.search import SearchPath
 from nsunit.storage.paths import Paths
 
@@ -91,3 +95,16 @@ def test_a_stopped_instance_that_a_pattern_leaves_out_is_told(nsunit, some, tmp_
 
 def test_verbs_for_one_container_take_no_pattern(nsunit, some):
     assert nsunit("why", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")
+
+
+def test_json_of_nothing_is_what_the_schema_has_for_the_verb(nsunit, some):
+    """It was an empty list for each, where `stats` is an object, and `logs` one a line."""
+    found = json.loads(nsunit("--json", "stats", "x*")[1])
+    assert (found["usages"], sorted(found)) == ([], ["interval_usec", "time_usec", "usages"])
+    assert nsunit("--json", "logs", "x*")[1] == ""
+    schema = json.loads((Path(__file__).parents[3] / "packaging/schema.json").read_text())["properties"]
+    others = [verb.names[0] for verb in all_verbs() if verb.patterns and not verb.nothing]
+    assert "ps" in others
+    kinds = {name: schema[name].get("type") for name in others if name in schema}
+    assert kinds.pop("show") is None  # of several it is a list of such
+    assert set(kinds.values()) == {"array"}

@@ -18,7 +18,7 @@ from nsunit.definition.search import (
     list_templates,
     user_search_path,
 )
-from nsunit.errors import DefinitionError, NotFoundError, did_you_mean, distance, nearest
+from nsunit.errors import DefinitionError, NotFoundError, UsageError, did_you_mean, distance, nearest
 
 
 def touch(path: Path) -> str:
@@ -195,3 +195,19 @@ def test_what_is_typed_in_part_is_completed() -> None:
     assert did_you_mean("stat", ("start", "status"), "{}") == "did you mean status?"
     assert did_you_mean("stat", ("start", "status", "stats"), "{}") == "did you mean stats?"
     assert did_you_mean("li", ("ls", "list"), "{}") == "did you mean ls?"
+
+
+def test_relative_paths_in_the_environment_are_ignored() -> None:
+    """As the XDG Base Directory Specification has it: it was another place for each directory that one was in."""
+    environ = {"HOME": "/h"} | dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"), "own/place")
+    assert user_search_path(environ) == user_search_path({"HOME": "/h"})
+
+
+def test_a_name_in_capitals_is_told_the_one_it_can_have(tmp_path: Path, search: SearchPath) -> None:
+    path = touch(tmp_path / "etc/Web.nsunit")
+    with pytest.raises(NotFoundError) as caught:
+        find("web", search)
+    assert caught.value.hint == f"names have small letters only: rename '{path}' to web.nsunit"
+    with pytest.raises(UsageError, match="^'Web' is not a container name$") as refused:
+        find("Web", search)
+    assert refused.value.hint == "names have small letters only: 'web', whose definition is web.nsunit"

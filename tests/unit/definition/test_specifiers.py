@@ -76,6 +76,9 @@ def test_the_facts_of_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = host_facts(257)
     assert (facts.uid, facts.home) == (65534, "/home/joe")
     assert (facts.runtime_dir, facts.state_dir) == ("/run/user/65534", "/home/joe/.local/state")
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "own/place")  # relative paths are ignored, as the specification says
+    assert host_facts(257) == facts
 
 
 @pytest.mark.parametrize("home", [None, "", "joe"])

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import nsunit
 
 RUN = Path(nsunit.__file__).with_name("oci") / "run.py"
@@ -19,11 +17,8 @@ def version(redirection, **streams):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("redirection", "reason"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
-)
-def test_an_answer_that_cannot_be_written_is_an_error(redirection, reason):
-    assert version(redirection) == (1, f"standard output: {reason}\n")
+def test_an_answer_that_cannot_be_written_is_an_error():
+    assert version(">/dev/full") == (1, "standard output: No space left on device\n")
 
 
 def test_a_reader_that_has_gone_is_none():

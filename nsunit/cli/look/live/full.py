@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from nsunit.cli import fail
 from nsunit.cli.look.live.board import Board, drawn, moved
 from nsunit.cli.look.live.screen import until, with_screen
 from nsunit.cli.look.stats import sampler_of, seconds
@@ -32,7 +33,9 @@ def full(invocation: Invocation) -> int:
     sampler = sampler_of(invocation)
     context = invocation.context()
     sampler.prime()
-    sampler.sample(names)  # what does not run is told of before the screen is taken
+    absent: list[NsunitError] = []
+    if not sampler.sample(names, absent).usages and absent:
+        return fail(absent)  # before the screen is taken; where others run, when that is given back
 
     def view(screen: Screen) -> None:
         board, moment = Board(), time.monotonic() + min(0.25, interval)
@@ -58,7 +61,7 @@ def full(invocation: Invocation) -> int:
             elif key:
                 board = moved(board, usages, key)
 
-    return with_screen(view, "'nsunit top --full'")
+    return with_screen(view, "'nsunit top --full'") or fail(absent)
 
 
 def _arguments(words: Sequence[str]) -> tuple[float, list[str]]:

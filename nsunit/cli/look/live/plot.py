@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from nsunit.cli import fail
 from nsunit.cli.look.live.board import pressures_of
 from nsunit.cli.look.live.graph import ASCII, BLOCKS, graph, top_of
 from nsunit.cli.look.live.screen import BOLD, DIM, Line, until, with_screen
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nsunit.cli.look.live.screen import Screen
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.stats import Sample
+    from nsunit.errors import NsunitError
     from nsunit.plan.usage import Usage
 
 _INTERVAL = 2.0
@@ -117,7 +119,9 @@ def plot(invocation: Invocation) -> int:
     interval = seconds(invocation.value("watch")) if invocation.flag("watch") else _INTERVAL
     names = tuple(invocation.operands)
     sampler.prime()
-    sampler.sample(names)  # what does not run is told of before the screen is taken
+    absent: list[NsunitError] = []
+    if not sampler.sample(names, absent).usages and absent:
+        return fail(absent)  # before the screen is taken; where others run, when that is given back
     blocks = BLOCKS if "utf" in (sys.stdout.encoding or "").lower() else ASCII
 
     def view(screen: Screen) -> None:
@@ -131,4 +135,4 @@ def plot(invocation: Invocation) -> int:
             if screen.key(until(moment)) in _QUIT:
                 return
 
-    return with_screen(view, "'nsunit stats --plot'")
+    return with_screen(view, "'nsunit stats --plot'") or fail(absent)

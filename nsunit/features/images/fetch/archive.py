@@ -29,6 +29,7 @@ _TAR = (
 )
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _PIECE = 1 << 20
+_MORE, _GONE = "due to previous errors", "No such file or directory"  # ends of tar's lines
 
 
 def archive(job: dict[str, Any]) -> dict[str, Any]:
@@ -96,13 +97,16 @@ def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes], list[b
     found = [b"."]
     packed: list[bytes] = []
     removed: list[bytes] = []
-    for parent, directories, files in os.walk(top, onerror=_raise):
+    for parent, directories, files in os.walk(top, onerror=lambda error: _unless_gone(error, top)):
         directories.sort()
         relative = parent[len(top) + 1 :]
         if relative and any(_is_set(parent, name) for name in _OPAQUE):
             removed.append(relative + b"/.wh..wh..opq")
         for name in sorted((*directories, *files)):
-            status = os.lstat(os.path.join(parent, name))
+            try:
+                status = os.lstat(os.path.join(parent, name))
+            except FileNotFoundError:
+                continue  # removed since it was listed
             path = os.path.join(relative, name)
             if stat.S_ISCHR(status.st_mode) and not status.st_rdev:
                 removed.append(os.path.join(relative, b".wh." + name))
@@ -132,8 +136,9 @@ def _is_packed(path: bytes, status: os.stat_result) -> bool:
     return True
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _unless_gone(error: OSError, top: bytes) -> None:
+    if not isinstance(error, FileNotFoundError) or error.filename == top:
+        raise error
 
 
 def _is_set(path: bytes, name: str) -> bool:
@@ -151,11 +156,20 @@ def _tar(what: str, target: str, directory: str, entries: list[bytes], *options:
 
 def _run(*command: str, given: bytes = b"", differs: int = 0) -> list[str]:
     """Run *command*; returns what it says if it ends with the status *differs*: files change while they are read."""
-    done = subprocess.run(command, input=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        command,
+        input=given,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=False,
+    )
     said = [printable(line) for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
     if done.returncode not in (0, differs):
-        reason = said[-1] if said else f"it has ended with {done.returncode}"
-        raise NsunitError(f"'{command[0]}' has failed: {reason}")
+        told = [line for line in said if not line.endswith(_MORE)]
+        reason = told[-1] if told else f"it has ended with {done.returncode}"
+        hint = "it is written to meanwhile: stop what does that, and try again" if reason.endswith(_GONE) else None
+        raise NsunitError(f"'{command[0]}' has failed: {reason}", hint=hint)
     return said if done.returncode else []
 
 

@@ -7,7 +7,7 @@ import tomllib
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.layout import full_name, split
-from nsunit.names import printable
+from nsunit.names import base_directory, printable
 from nsunit.record import Record
 from nsunit.storage import files
 
@@ -71,14 +71,14 @@ def read_registries(environment: Mapping[str, str], home: str, *, user: bool) ->
     Raises:
         NsunitError: one of the files is damaged.
     """
-    config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    config = base_directory(environment, "XDG_CONFIG_HOME", f"{home}/.config")
     own = f"{config}/containers/registries.conf"
     main = environment.get("CONTAINERS_REGISTRIES_CONF") or (own if os.path.exists(own) else _SYSTEM)
     paths = [main]
     for directory in (f"{_SYSTEM}.d", f"{own}.d"):
         names = sorted(name for name in files.list_directory(directory) if name.endswith(".conf"))
         paths += [f"{directory}/{name}" for name in names]
-    cache = environment.get("XDG_CACHE_HOME") or f"{home}/.cache"
+    cache = base_directory(environment, "XDG_CACHE_HOME", f"{home}/.cache")
     recorded = f"{cache}/{_RECORDED}" if user else f"/var/cache/{_RECORDED}"
     return registries_of(_read(path) for path in (*paths, recorded))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 
 from nsunit.bus.protocol import TIMEOUT
@@ -46,7 +47,14 @@ def carry_out(
     """
     files.write_file(place + "/job", json.dumps(job).encode())
     files.write_file(place + "/error", b" " * program.ERROR_ROOM)
-    if not _is_done(context, unit, watch):
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(place + "/" + program.CALLER, 0o600)
+    caller = os.open(place + "/" + program.CALLER, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        is_done = _is_done(context, unit, watch)
+    finally:
+        os.close(caller)
+    if not is_done:
         raise _failure(place, unit.name)
     content = files.read_file(place + "/result")
     assert content is not None

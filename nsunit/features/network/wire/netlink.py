@@ -103,13 +103,12 @@ def _received(connection: _socket.socket) -> tuple[list[bytes], bool]:
         while position + _HEADER <= len(data):
             length, kind, flags = struct.unpack_from("=IHH", data, position)
             is_whole = is_whole and not flags & _NLM_F_DUMP_INTR
-            if kind == _NLMSG_DONE:
-                return found, is_whole
-            if kind == _NLMSG_ERROR:
-                code = -struct.unpack_from("=i", data, position + _HEADER)[0]
-                if code == 0:  # it was asked to say that it has done it
-                    return found, is_whole
-                raise OSError(code, os.strerror(code))
+            if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                # Both have a number: a list that the kernel could not finish ends with it, too, after what there was.
+                code = -struct.unpack_from("=i", data, position + _HEADER)[0] if length >= _HEADER + 4 else 0
+                if code > 0:
+                    raise OSError(code, os.strerror(code))
+                return found, is_whole  # it is the end, or it was asked to say that it has done it
             found.append(data[position + _HEADER : position + length])
             if not flags & _NLM_F_MULTI:
                 return found, is_whole

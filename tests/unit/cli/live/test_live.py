@@ -3,11 +3,12 @@
 import pytest
 
 from nsunit.cli.look.live import board as boards
+from nsunit.cli.look.live import full
 from nsunit.cli.look.live import plot as plots
 from nsunit.cli.look.live.board import Board, moved
 from nsunit.cli.look.live.graph import ASCII, graph, top_of
 from nsunit.deeds.look.stats import Sample
-from nsunit.errors import UsageError
+from nsunit.errors import NotFoundError, UsageError
 from nsunit.formats.cgroupfs import Pressure
 from nsunit.plan.usage import CPU, Memory, PressureSet, Swap, Tasks, Usage
 
@@ -129,8 +130,8 @@ def test_without_a_terminal(nsunit, manager, words):
         def prime(self):
             pass
 
-        def sample(self, names):
-            pass
+        def sample(self, names, absent):
+            return Sample(1, 2, USAGES)
 
     manager("deeds.look.stats", Sampler=Sampler)
     status, out, err = nsunit(*words)
@@ -148,3 +149,30 @@ def test_what_does_not_go_with_full(nsunit):
         from nsunit.cli.look.live.full import _arguments
 
         _arguments(["--delay=0"])
+
+
+@pytest.mark.parametrize("words", [("stats", "--plot"), ("top", "--full")])
+@pytest.mark.parametrize("names", [("web", "gone"), ("gone",)])
+def test_one_that_does_not_run_is_told_and_keeps_no_other_from_it(nsunit, manager, monkeypatch, words, names):
+    shown = []
+
+    class Sampler:
+        def __init__(self, above="", namespaces=""):
+            pass
+
+        def prime(self):
+            pass
+
+        def sample(self, names, absent=None):
+            error = NotFoundError("gone: it is not running")
+            if absent is None:
+                raise error
+            absent.append(error)
+            return Sample(1, 2, (WEB,) if "web" in names else ())
+
+    manager("deeds.look.stats", Sampler=Sampler)
+    for module in (plots, full):
+        monkeypatch.setattr(module, "with_screen", lambda _view, of: shown.append(of) or 0)
+    status, _out, err = nsunit(*words, *names)
+    assert (status, err) == (3, "nsunit: gone: it is not running\n")
+    assert len(shown) == ("web" in names)

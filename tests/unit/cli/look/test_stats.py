@@ -223,3 +223,11 @@ def test_top_without_systemd(nsunit, monkeypatch):
 
 def test_top_has_help_of_its_own(nsunit):
     assert "Runs systemd-cgtop on nsunit.slice" in nsunit("top", "--help")[1]
+
+
+def test_prometheus_of_those_that_run(nsunit, sampler):
+    """One that does not run kept all others from being told."""
+    status, out, err = nsunit("stats", "--prometheus", "web", "gone")
+    assert (status, err) == (3, "nsunit: gone: it is not running\n")
+    assert 'nsunit_container_tasks{container="web"' in out
+    assert nsunit("stats", "--prometheus", "gone")[:2] == (3, "")

@@ -178,3 +178,11 @@ def test_a_root_in_front_of_the_command_is_answered_with_its_key(nsunit, monkeyp
         "nsunit: run: [Container] needs Rootfs=, Layer= or Image=\n"
         f"  hint: its root is named by a key: nsunit run {example}\n"
     )
+
+
+@pytest.mark.parametrize(("text", "ports"), [("80", "80:80"), ("53/udp", "53:53/udp"), ("80-82", "80-82:80-82")])
+def test_a_port_alone_is_told_what_to_type(nsunit, seen, text, ports):
+    """The hint was about a root."""
+    status, _out, err = nsunit("run", "-p", text, "-p", "Rootfs=/srv", "sh")
+    hint = f"  hint: -p {ports} publishes it by the same number, on all addresses of the host\n"
+    assert (status, err) == (125, f"nsunit: '{text}' does not say which port of the host\n{hint}")

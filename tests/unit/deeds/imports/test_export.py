@@ -9,7 +9,9 @@ from imports_corpus import FixedContext
 from nsunit.cli.main import main
 from nsunit.cli.transfer import VERBS
 from nsunit.cli.verbs import Invocation
-from nsunit.imports.export import KINDS
+from nsunit.deeds.imports.export import write
+from nsunit.errors import NsunitError
+from nsunit.imports.export import KINDS, Exported
 
 
 @pytest.fixture
@@ -98,3 +100,30 @@ def test_what_cannot_be_written_anew_stays(place, monkeypatch, capsys):
     assert "web.container': No space left on device" in capsys.readouterr().err
     assert (place / "out/web.container").read_text() == "mine"
     assert os.listdir(place / "out") == ["web.container"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_of_several_files_none_is_left_when_one_cannot_be_written(tmp_path, force):
+    """What has replaced another is told of."""
+    (tmp_path / "one").write_text("mine") if force else None
+    (tmp_path / "three").write_text("no directory")
+    found = Exported((("one", "1"), ("two", "2"), ("three/in", "3"), ("four", "4")), ())
+    with pytest.raises(NsunitError) as caught:
+        write(found, str(tmp_path), force=force)
+    told = f"; replaced by then: '{tmp_path}/one'" if force else ""
+    assert caught.value.message == f"'{tmp_path}/three/in': File exists{told}"
+    assert sorted(os.listdir(tmp_path)) == (["one", "three"] if force else ["three"])
+
+
+def test_an_interruption_leaves_none_either(tmp_path, monkeypatch):
+    makedirs = os.makedirs
+
+    def interrupted(path, **options):
+        if os.listdir(tmp_path):
+            raise KeyboardInterrupt
+        makedirs(path, **options)
+
+    monkeypatch.setattr(os, "makedirs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(Exported((("one", "1"), ("two", "2")), ()), str(tmp_path), force=False)
+    assert os.listdir(tmp_path) == []

@@ -1,6 +1,8 @@
 """The pass over the cgroups, on a directory that looks like them."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -168,3 +170,26 @@ def test_a_thousand_containers(cgroups):
     began = time.process_time()
     assert len(stats.Sampler(cgroups.root).sample().usages) == 1001
     assert time.process_time() - began < 3
+
+
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_traffic_of_a_program_whose_first_thread_has_ended(monkeypatch):
+    """It was as that of one which has the host's network: none."""
+    with subprocess.Popen([sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD]) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while os.path.exists(f"/proc/{process.pid}/ns/net") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            monkeypatch.setattr(stats, "first_process", lambda _directory: process.pid)
+            monkeypatch.setattr(stats, "host_namespace", lambda _kind: 1)
+            found = stats.Sampler()._network("/")
+        finally:
+            process.kill()
+    assert found is not None
+    assert found[0] == os.stat("/proc/self/ns/net").st_ino

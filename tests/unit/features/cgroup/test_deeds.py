@@ -343,3 +343,59 @@ def test_the_kernel_refuses(web, monkeypatch, number, message):
     make(web.bus.root / SUB.cgroup[1:], "memory")
     monkeypatch.setattr(cgroup_knobs, "write_file", refuse)
     assert failure(cgroup_knobs.set_values, web, SUB, [("memory.max", "5X")]) == message
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "calls"),
+    [
+        (WEB, [("memory.max", "1M")], [{"MemoryMax": 1 << 20}, {"MemoryMax": 5}]),
+        (WEB, [("cgroup.freeze", "1")], ["freeze nsunit-cgroup-web.service", "thaw nsunit-cgroup-web.service"]),
+        (SUB, [("memory.max", "512")], []),
+    ],
+)
+def test_what_a_signal_comes_after_is_undone(web, monkeypatch, group, values, calls):
+    """It came when the change was made, and before it was noted how that is undone."""
+    make(web.bus.root / SUB.cgroup[1:], "cpu memory")
+    web.bus.units["nsunit-cgroup-web.service"]["MemoryMax"] = 5
+    for holder, name in ((web.bus, "set_properties"), (web.bus, "freeze"), (cgroup_knobs, "_write")):
+        deed, times = getattr(holder, name), []
+
+        def interrupted(*words, deed=deed, times=times):
+            deed(*words)
+            times.append(words)
+            if len(times) == 1:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(holder, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cgroup_knobs.set_values(web, group, values)
+    assert web.bus.calls == calls
+    assert text(SUB, "memory.max") == "max"
+
+
+def test_what_was_refused_is_not_undone(web, monkeypatch):
+    """Its undoing would be refused as well, and be told in place of the first refusal."""
+    make(web.bus.root / SUB.cgroup[1:], "cpu memory")
+    said = []
+
+    def refuse(_path, content):
+        said.append(content)
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(cgroup_knobs, "write_file", refuse)
+    message = failure(cgroup_knobs.set_values, web, SUB, [("memory.max", "512")])
+    assert (message, said) == ("the kernel refuses '512' for memory.max of 'web/sub': Invalid argument", ["512"])
+
+
+def test_a_group_whose_start_is_interrupted_goes(tmp_path, web, monkeypatch):
+    wait = web.bus.wait
+
+    def interrupted(job, timeout):
+        if "stop" not in str(web.bus.calls):
+            raise KeyboardInterrupt
+        return wait(job, timeout)
+
+    monkeypatch.setattr(web.bus, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cgroups.create(web, ("memory",), Group("other"), Access())
+    assert web.bus.calls[-1] == "stop nsunit-cgroup-other.service"

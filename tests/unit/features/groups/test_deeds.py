@@ -28,6 +28,7 @@ from nsunit.features.groups.deeds import (
     start_member,
     stored_group,
 )
+from nsunit.features.groups.files import enabled_members
 from nsunit.storage.paths import Paths
 
 CONTAINER = "[Container]\nRootfs=/srv\nVolatile=yes\nExec=/bin/sh\nSlice={}\n"
@@ -299,3 +300,25 @@ def test_tree_and_show(context):
 def test_a_container_that_goes_while_members_are_looked_for(context, monkeypatch):
     monkeypatch.setattr(group_module, "list_names", lambda _search: ["gone", "web"])
     assert members(context, "shop.slice", running=False) == ["web"]
+
+
+@pytest.mark.parametrize(
+    "broken", [b"[Container]\nNoSuchKey=1\nSlice=shop-eu\n", b"[Container]\nSlice=shop\nExec=\xff\n"]
+)
+def test_an_enabled_member_that_nobody_can_read_is_told_and_keeps_no_other_from_it(context, broken):
+    """As after an upgrade that knows a key no more: `disable shop.slice` and the boot of its pod failed for all."""
+    said = []
+    context.warn = said.append
+    texts = {
+        "web": broken,
+        "db": b"[Container]\nRootfs=/srv\nExec=/bin/sh\nVolatile=yes\nSlice=shop\n",
+        "far": b"[Container]\nNoSuchKey=1\nSlice=other\n",
+    }
+    for name, text in texts.items():
+        os.makedirs(context.paths.boot_of(name))
+        with open(f"{context.paths.boot_of(name)}/definition", "wb") as file:
+            file.write(b"# of nsunit\n" + text)
+    assert enabled_members(context, "shop.slice") == ["db", "web"]
+    (line,) = said
+    assert line.startswith("warning: web: what it was enabled as cannot be read (")
+    assert line.endswith("); 'nsunit enable web' writes it anew")

@@ -39,6 +39,9 @@ class Payload:
     def has_ended(self, seconds):
         self.pauses.append(seconds)
 
+    def close(self):
+        os.close(self.pidfd)
+
 
 @pytest.mark.parametrize(
     ("seen", "pauses"),
@@ -64,3 +67,42 @@ def test_what_stays_as_it_is_is_looked_at_rarely(monkeypatch, seen, pauses):
     monkeypatch.setattr(program, "is_inside", lambda pid, plan: pid == 9)
     found = program._as_it_runs("/run/x", "/group", "nsunit-x.service", "system")
     assert (found.payload.pid, Payload.pauses) == (9, pauses)
+
+
+def test_no_descriptor_is_left_of_what_goes_meanwhile(monkeypatch):
+    """Of one that starts for long there were more and more, up to the limit of a process."""
+    looks = iter(range(20))
+
+    def container(*_words):
+        if next(looks, None) is None:
+            raise FileNotFoundError
+        return types.SimpleNamespace(payload=Payload(1), plan=())
+
+    def is_gone(*_words):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(program, "Container", container)
+    monkeypatch.setattr(program, "_is_helper", lambda _pid: False)
+    monkeypatch.setattr(program, "is_inside", is_gone)
+    monkeypatch.setattr(program, "_is_starting", lambda *_: looks.__length_hint__() > 0)
+    monkeypatch.setattr(program.time, "sleep", lambda _seconds: None)
+    before = os.listdir("/proc/self/fd")
+    assert program._as_it_runs("/run/x", "/group", "nsunit-x.service", "system") is None
+    with pytest.raises(ProcessLookupError):
+        check.Payload(os.getpid(), "/the/group/of/another")
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_nor_of_one_whose_start_nobody_knows_any_more(monkeypatch):
+    monkeypatch.setattr(program, "read_plan", lambda _directory: [object.__new__(program.Wanted)])
+    monkeypatch.setattr(program, "first_process", lambda _group: os.getpid())
+    monkeypatch.setattr(check, "cgroup_of", lambda _pid: "/group")
+
+    def run_of(_pid):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(program.health, "run_of", run_of)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ProcessLookupError):
+        program.Container("/run/x", "/group", "nsunit-x.service", "system")
+    assert os.listdir("/proc/self/fd") == before

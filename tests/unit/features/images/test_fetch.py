@@ -179,3 +179,33 @@ def test_a_file_without_blocks_of_its_own_is_no_hole(tmp_path, monkeypatch):
         assert members["link"].islnk()
         assert file.extractfile(members["data"]).read() == b"x" * 10_000
         assert file.extractfile(members["hole"]).read() == bytes(10_000)
+
+
+def test_what_goes_while_it_is_listed_is_as_if_it_had_gone_before(tmp_path, monkeypatch):
+    for name in ("usr/lib", "usr/share", "etc"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/lock").write_text("")
+    lstat = os.lstat
+
+    def goes(path):
+        if os.fsencode(path).endswith((b"lock", b"usr/lib")):
+            raise FileNotFoundError(2, "No such file or directory", path)
+        if os.fsencode(path).endswith(b"usr/share"):
+            found = lstat(path)
+            os.rmdir(path)
+            return found
+        return lstat(path)
+
+    monkeypatch.setattr(archive.os, "lstat", goes)
+    top = os.fsencode(tmp_path)
+    assert archive._entries(top, mounts=False) == ([b".", b"etc", b"usr", b"usr/share"], [], [])
+    with pytest.raises(FileNotFoundError):
+        archive._entries(top + b"/none", mounts=False)
+
+
+def test_what_goes_while_tar_reads_it_is_told_by_its_name(tmp_path):
+    """It said "Exiting with failure status due to previous errors"."""
+    with pytest.raises(NsunitError) as caught:
+        archive._tar("--create", str(tmp_path / "x.tar"), str(tmp_path), [b".", b"gone"])
+    assert caught.value.message == "'tar' has failed: tar: ./gone: Cannot stat: No such file or directory"
+    assert caught.value.hint == "it is written to meanwhile: stop what does that, and try again"

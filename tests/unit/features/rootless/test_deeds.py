@@ -55,6 +55,8 @@ def test_places(context):
     assert user_paths({"XDG_STATE_HOME": "/s", "XDG_DATA_HOME": "/d"}, 7) == Paths(
         "/run/user/7/nsunit", "/s/nsunit", "/d/nsunit"
     )
+    relative = dict.fromkeys(("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME"), "own/place")
+    assert user_paths({"HOME": "/h"} | relative, 7) == user_paths({"HOME": "/h"}, 7)
     assert context.search.units == "/home/alice/.config/systemd/user"
     assert context.transient == "/run/user/1000/systemd/transient/"
     assert context.runtime_control == "/run/user/1000/systemd/user.control"

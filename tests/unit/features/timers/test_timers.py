@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from nsunit.deeds.look.query import _with_timer
+from nsunit.deeds.look.states import ContainerState
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_text, serialize
 from nsunit.errors import DefinitionError
@@ -68,3 +70,18 @@ def test_what_is_refused(lines, message):
 def test_what_has_no_time(lines, message):
     with pytest.raises(DefinitionError, match=re.escape(message)):
         check(None, loaded(lines))
+
+
+@pytest.mark.parametrize(
+    ("active", "shown", "expected"),
+    [
+        ("inactive", {"timer": "x", "next_elapse_usec": 5}, ("waiting", 5)),
+        ("failed", {"timer": "x", "next_elapse_usec": 5}, ("dead", 5)),
+        ("inactive", {"timer": "x"}, ("dead", None)),  # it does not run
+        ("inactive", {}, ("dead", None)),
+    ],
+)
+def test_status_says_what_waits_as_list_does(active, shown, expected):
+    """It was inactive (dead), and the JSON of its state had no time, where that of `list` has."""
+    state = _with_timer(ContainerState("web", active, "dead", "nsunit-web.service", "nsunit-web.slice", ""), shown)
+    assert (state.sub_state, state.next_elapse_usec) == expected

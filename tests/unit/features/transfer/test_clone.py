@@ -30,7 +30,7 @@ def test_locks_are_taken_in_the_order_of_names(monkeypatch, context, names, runs
         return enter(self)
 
     def loaded(*_):
-        assert taken == (["db", "web"])
+        assert taken == (["db", "web"] if not runs else [names[1]])
         assert sorted(os.listdir(context.paths.locks)) == (["db", "web"] if not runs else [names[1]])
         raise NsunitError("that is all")
 

@@ -245,3 +245,56 @@ def test_what_cannot_be_noted_changes_nothing(world, monkeypatch, pinned, file):
     assert (pins.read(world.directory), world.restarts) == (pinned, [])
     assert os.listdir(world.directory).count("pin.back") == 0
     assert world.update().state == "updated"
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_pin_is_written_under_the_lock_of_its_container(world, monkeypatch, runs):
+    """When it failed it was written without, beside whoever starts it with the pin that he has read."""
+    locked = []
+
+    def noted(function):
+        def seen(*words):
+            locked.append(os.path.exists(f"{world.context.paths.locks}/web"))
+            return function(*words)
+
+        return seen
+
+    for name in ("prepare_return", "write", "go_back"):
+        monkeypatch.setattr(pins, name, noted(getattr(pins, name)))
+    world.fails, world.runs = {TWO}, runs
+    if runs:
+        assert world.update().state == "failed"
+    else:
+        with pytest.raises(NsunitError, match="it cannot be enabled"):
+            world.update()
+    assert set(locked) == {True}
+    assert len(locked) >= 3
+
+
+def test_what_another_command_has_chosen_meanwhile_stays(world):
+    """The one that fails took it back, too; and one that waited for the lock went by what it had read before."""
+    renew, other = world.renew, Pin(NAME, THREE, ONE)
+
+    def chosen(name, runs):
+        pins.prepare_return(world.directory, other)
+        pins.write(world.directory, other)
+        renew(name, runs)
+
+    world.renew, world.fails = chosen, {THREE}
+    with pytest.raises(NsunitError, match="it is unhealthy"):
+        world.update()
+    assert (pins.read(world.directory), world.restarts) == (other, ["3"])
+    assert "pin.back" in os.listdir(world.directory)  # it is of who is not done
+
+
+def test_who_has_waited_for_another_command_begins_anew(world, monkeypatch):
+    find = Store.find
+
+    def meanwhile(store, text):
+        pins.write(world.directory, Pin(NAME, THREE, ONE))
+        return find(store, text)
+
+    monkeypatch.setattr(Store, "find", meanwhile)
+    with pytest.raises(NsunitError, match="web: another command has just chosen its image"):
+        world.update()
+    assert (pins.read(world.directory).identity, world.restarts) == (THREE, [])

@@ -136,13 +136,14 @@ class Bus:
         return "done"
 
 
-@pytest.mark.parametrize("fails", ["rename", "fsync", "run"])
+@pytest.mark.parametrize("fails", ["rename", "fsync", "Popen"])
 def test_an_archive_that_cannot_be_unpacked_leaves_nothing(context, monkeypatch, fails):
     """It is told of the volume, or of the program: EAGAIN is what a limit of tasks says, and nobody who fills it."""
     bus = Bus()
     monkeypatch.setattr(Context, "bus", bus)
-    monkeypatch.setattr(transfer.subprocess, "run", lambda *_words, **_options: SimpleNamespace(returncode=0))
-    place = {"rename": os, "fsync": os, "run": transfer.subprocess}[fails]
+    run = SimpleNamespace(wait=lambda: 0)
+    monkeypatch.setattr(transfer.subprocess, "Popen", lambda *_words, **_options: run)
+    place = {"rename": os, "fsync": os, "Popen": transfer.subprocess}[fails]
     before = getattr(place, fails)
 
     def fail(*words, **options):
@@ -154,7 +155,7 @@ def test_an_archive_that_cannot_be_unpacked_leaves_nothing(context, monkeypatch,
     with monkeypatch.context() as broken, pytest.raises(OSError, match="again") as caught:
         broken.setattr(place, fails, fail)
         transfer.import_volume(context, "data", os.open(os.devnull, os.O_RDONLY))
-    if fails == "run":
+    if fails == "Popen":
         assert (caught.value.filename, len(bus.stopped)) == ("systemd-run", 1)
     else:
         assert caught.value.filename == store.path_of("data")

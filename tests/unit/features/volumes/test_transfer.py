@@ -78,3 +78,35 @@ def test_one_that_has_its_name_and_cannot_be_kept_is_none(tmp_path, monkeypatch,
     assert os.listdir(store.path) == ["data"] * made
     import_volume(context, "data", 0)
     assert os.listdir(f"{store.path_of('data')}/data") == ["file"]
+
+
+def test_the_archive_ends_for_tar_when_the_command_is_killed(tmp_path, monkeypatch):
+    """It had the file itself, and went on to its end; an archive that is whole comes in whole."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/systemd-run"  # takes all when it is told to go on
+    steps = ("head -c 1 >begun", "read word <go", "cat >rest", "echo end >ended")
+    program.write_text("\n".join(("#!/bin/sh", f"cd '{tmp_path}'", *steps, "")))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    for name in ("begun", "go", "ended"):
+        os.mkfifo(tmp_path / name)
+    context = Context(paths=Paths(str(tmp_path / "run"), str(tmp_path / "var")))
+    size = 8 << 20
+    (tmp_path / "archive").write_bytes(b"x" * size)
+    for killed in (True, False):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                import_volume(context, "data", os.open(tmp_path / "archive", os.O_RDONLY))
+            finally:
+                os._exit(0)
+        assert (tmp_path / "begun").read_bytes() == b"x"
+        if killed:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        (tmp_path / "go").write_text("on\n")
+        assert (tmp_path / "ended").read_text() == "end\n"
+        if not killed:
+            os.waitpid(pid, 0)
+        assert ((tmp_path / "rest").stat().st_size < size - 1) == killed
+        assert wait_until_left(Store(context).path_of("data"), 30)

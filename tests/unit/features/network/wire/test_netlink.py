@@ -66,3 +66,13 @@ def test_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PermissionError):
         asked(monkeypatch, (said(ERROR, 0, struct.pack("=i", -errno.EPERM)),))
     assert asked(monkeypatch, (said(ERROR, 0, struct.pack("=i", 0)),)) == []
+
+
+def test_a_list_that_ends_with_an_error_is_not_taken_for_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel has told a part of it, and could not go on: netlink_dump_done()."""
+    for pieces in ((said(MESSAGE, MULTI, b"eth0"),), (said(MESSAGE, MULTI | INTERRUPTED, b"eth0"),)):
+        end = said(DONE, MULTI, struct.pack("=i", -errno.ENOMEM))
+        with pytest.raises(OSError, match="Cannot allocate memory") as caught:
+            asked(monkeypatch, (*pieces, end))
+        assert caught.value.errno == errno.ENOMEM
+    assert asked(monkeypatch, (said(MESSAGE, MULTI, b"eth0"), said(DONE, MULTI, b""))) == [b"eth0"]

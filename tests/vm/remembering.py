@@ -65,8 +65,9 @@ def seen(pid):
 
 def differs(found, wanted):
     assert found[:-1] == wanted[:-1]
-    assert [line for line in found[-1] if line not in wanted[-1]] == []
-    assert [line for line in wanted[-1] if line not in found[-1]] == []
+    new = [line for line in found[-1] if line not in wanted[-1]]
+    gone = [line for line in wanted[-1] if line not in found[-1]]
+    assert (new, gone) == ([], []), f"{new=}, {gone=}"
 
 
 def comparable(line):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nsunit.units import Unit
 
 _NOT_FOUND = 127
+_END_SECONDS = 10
 
 
 def carried_out(
@@ -64,12 +66,24 @@ def _carried_out(context: Context, token: str, slice_: Unit, become: Callable[[]
         os.write(go, b"1")
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except BaseException:
-        os.kill(pid, signal.SIGTERM)
-        stop_what_is_left(context, slice_.name, JOB_TIMEOUT)
+        try:
+            _end(pid)
+        finally:
+            stop_what_is_left(context, slice_.name, JOB_TIMEOUT)
         raise
     finally:
         os.close(go)
     return status if status >= 0 else 128 - status
+
+
+def _end(pid: int) -> None:
+    """End the child *pid*, which has a while to take its own processes along, and what the OCI runtime notes of them."""
+    fd = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGTERM)
+        select.select([fd], [], [], _END_SECONDS)
+    finally:
+        os.close(fd)
 
 
 def _waiting(become: Callable[[], object]) -> tuple[int, int]:

@@ -207,7 +207,7 @@ def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Probl
             raise NsunitError("systemd-analyze is not installed", hint="install the package 'systemd'") from None
         except subprocess.TimeoutExpired:
             hint = "it looks at all that the units name: is a path on a file system that does not answer?"
-            raise NsunitError(f"systemd-analyze was not done after {_SECONDS} s", hint=hint) from None
+            raise NsunitError(f"systemd-analyze did not end within {_SECONDS} s", hint=hint) from None
         said = [line.replace(directory + "/", "") for line in result.stderr.splitlines() if line.strip()]
         # It also complains about other units of the host that it happens to load.
         own = [line for line in said if any(name in line for name in texts)]

@@ -127,7 +127,7 @@ def check_version_of_value(key: str, text: str, host: Host) -> None:
     if since > version:
         raise ValueProblem(f"'{text}' needs systemd {since}, {host.has}", "use another value")
     if key == "ImportCredential" and ":" in text and version < _RENAMED_CREDENTIALS_SINCE:
-        raise ValueProblem(f"another name takes systemd {_RENAMED_CREDENTIALS_SINCE}, {host.has}", "leave it out")
+        raise ValueProblem(f"renaming one needs systemd {_RENAMED_CREDENTIALS_SINCE}, {host.has}", "leave it out")
     if key == "TasksMax" and text.endswith(("%", "‰", "‱")) and version < _TASKS_PERCENT_SINCE:
         raise ValueProblem(f"'{text}' becomes a tenth of that at a daemon-reload of systemd {version}", "use a number")
 

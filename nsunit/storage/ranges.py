@@ -106,7 +106,7 @@ def configured(subuid: str, subgid: str) -> tuple[range, ...]:
     if mine[0] != mine[1]:
         raise NsunitError(
             f"/etc/subuid and /etc/subgid give different ids to '{OWNER}'",
-            hint=f"have the same lines {OWNER}:START:COUNT in both",
+            hint=f"write the same lines {OWNER}:START:COUNT in both",
         )
     found = tuple(range(start, start + count - COUNT + 1, COUNT) for start, count in mine[0] if count >= COUNT)
     if not found or any(start < 1 or start + count - 1 > ID_MAX for start, count in mine[0]):

@@ -74,7 +74,11 @@ def values(draw: st.DrawFn, example: str) -> str:
     return example[:first] + draw(WORDS) + example[last if draw(st.booleans()) else first :]
 
 
-@given(st.binary(max_size=200))
+LINES = st.lists(st.one_of(WORDS, st.tuples(st.sampled_from(["Exec", "Bind"]), WORDS).map("=".join)), max_size=5)
+FILES = LINES.map(lambda lines: "\n".join(("[Container]", *lines)).encode())
+
+
+@given(st.one_of(FILES, FILES.flatmap(lambda data: st.binary(max_size=9).map(data.__add__)), st.binary(max_size=200)))
 def test_any_bytes_are_assignments_or_problems(data: bytes) -> None:
     assignments, problems = syntax.parse("file", data)
     assert all(str(problem).isprintable() for problem in problems)
@@ -247,6 +251,7 @@ def test_plans_come_back(plan: list[Operation]) -> None:
     st.one_of(
         st.binary(),
         st.lists(st.sampled_from([*BY_KEYWORD, "\0", "\n", "\\", "x"])).map(lambda words: "".join(words).encode()),
+        st.tuples(st.lists(operations(), max_size=3), st.binary(max_size=4)).map(lambda pair: dump(pair[0]) + pair[1]),
     )
 )
 def test_any_bytes_are_a_plan_or_none(content: bytes) -> None:

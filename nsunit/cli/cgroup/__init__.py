@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.cli.verbs import Option, Verb
 
 _GROUP = "CONTROLLERS:PATH"
-_ONE = Option("group", "The group; of its controllers it is checked that it has them", short="g", value=_GROUP)
+_ONE = Option("group", "The group, which must have these controllers", short="g", value=_GROUP)
 _MANY = _ONE.replace(repeat=True)
 _ANYWHERE = Option("no-default", "Accepted as libcgroup's tools do: no slice is put before paths", short="b")
 
@@ -19,7 +19,7 @@ VERBS = (
         options=(
             Option("group", "The group and its controllers, * for all", short="g", value=_GROUP, repeat=True),
             Option("admin", "Who may make subgroups, and set the limits of them", short="a", value="USER[:GROUP]"),
-            Option("tasks", "Who may put his processes into the group", short="t", value="USER[:GROUP]"),
+            Option("tasks", "Who may put processes of their own into the group", short="t", value="USER[:GROUP]"),
             Option("dperm", "Mode of the group's directory, in octal", short="d", value="MODE"),
             Option("fperm", "Mode of the files that -a gives away", short="f", value="MODE"),
             Option("tperm", "Mode of the files that -t gives away", short="s", value="MODE"),
@@ -29,8 +29,8 @@ VERBS = (
             "CONTROLLERS are some of cpu, cpuset, io, memory and pids, with commas. The first name of PATH is that of "
             "a service of systemd, nsunit-cgroup-NAME.service; the others are cgroups in it. What is there already is "
             "kept, and gets the owners and modes that are asked for.",
-            "The user of -a can make subgroups and set their limits, never those of the group itself. With -t for him "
-            "when the group's first name is made, he can bring his processes into it from wherever they are.",
+            "The user of -a can make subgroups and set their limits, never those of the group itself. With -t for the "
+            "same user when the group's first name is made, that user can bring in processes from wherever they are.",
         ),
     ),
     Verb(

@@ -37,7 +37,7 @@ VERBS = (
         complete="running",
         details=(
             "The kernel drops caches and swaps out until it has SIZE, such as 100M, of the container's memory, and the "
-            "container goes on. It is status 1 if the kernel finds less than that. Exec sessions are left alone.",
+            "container goes on. The exit status is 1 if the kernel finds less than that. Exec sessions are left alone.",
         ),
     ),
     Verb(

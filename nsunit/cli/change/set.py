@@ -18,7 +18,7 @@ def set_keys(invocation: Invocation) -> int:
     name, *texts = invocation.operands
     persist = invocation.flag("persist")
     if persist and invocation.flag("runtime"):
-        raise UsageError("set: --runtime and --persist exclude each other", hint="--runtime is what happens anyway")
+        raise UsageError("set: --runtime and --persist exclude each other", hint="--runtime is the default")
     assignments = [assignment(text) for text in texts]
     changes = change_keys(invocation.context(), limited(check_any_name(name)), assignments, persist=persist)
     if invocation.flag("json"):

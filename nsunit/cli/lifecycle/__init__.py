@@ -61,7 +61,7 @@ VERBS = (
         patterns="listed",
         details=(
             "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
-            "shop.slice stands for all containers in it that run; a pod, shop.pod, is stopped after them.",
+            "shop.slice stands for all containers in it that run, a pod, shop.pod, also for itself.",
         ),
     ),
     Verb(
@@ -198,7 +198,7 @@ VERBS = (
         patterns="running",
         details=(
             "Exits with 0 if all of them ended well, with 1 if not, or if the time is over. With --condition: with 0 "
-            "if all of them came to be so, with 1 if one has ended before.",
+            "once all of them are so, with 1 if one has ended before.",
         ),
     ),
     Verb(
@@ -219,7 +219,7 @@ VERBS = (
         ),
         complete="defined",
         patterns="known",
-        details=("Without --definition that stays, without --force a container that runs is refused.",),
+        details=("Definitions stay without --definition. Without --force a container that runs is refused.",),
     ),
     Verb(
         "prune",
@@ -233,7 +233,7 @@ VERBS = (
         details=(
             "These are the ones that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
             "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
-            "What an import has left that was killed is removed in any case.",
+            "What a killed import has left is removed in any case.",
         ),
     ),
 )

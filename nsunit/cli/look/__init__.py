@@ -35,8 +35,8 @@ VERBS = (
             "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
             "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that. The last column "
             "says what is enabled, which JSON has without --all, too.",
-            "--oci shows the containers of nsunit-oci instead: of podman, CRI-O, Docker, containerd, and by hand; of a "
-            "user who is not root his own. A PATTERN is for their ids, and for the names that their engines give them.",
+            "--oci shows the containers of nsunit-oci instead: of podman, CRI-O, Docker, containerd, and by hand; "
+            "users other than root see their own. A PATTERN is for their ids, and for the names that engines give.",
         ),
     ),
     Verb(
@@ -172,10 +172,11 @@ VERBS = (
         complete="defined_any",
         details=(
             "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
-            "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
-            "ready, has the containers that run; what happens after it is not missed. Goes on when systemd executes "
-            "itself anew; nothing is polled. Only what concerns the NAMEs is printed if there are any; a NAME may be "
-            "that of a group, such as shop.slice, or a pattern such as 'web@*', which counts for later ones as well.",
+            "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw, and more: see "
+            "EVENTS in nsunit(1). The first line, ready, has the containers that run; what happens after it is not "
+            "missed. Goes on when systemd executes itself anew; nothing is polled. Only what concerns the NAMEs is "
+            "printed if there are any; a NAME may be that of a group, such as shop.slice, or a pattern such as "
+            "'web@*', which counts for later ones as well.",
         ),
     ),
     Verb(

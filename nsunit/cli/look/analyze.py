@@ -24,7 +24,7 @@ def analyze_start(invocation: Invocation) -> int:
     context, names = invocation.context(), invocation.operands
     if invocation.flag("all"):
         if names:
-            raise UsageError("analyze --all takes no NAME", hint="leave out one of them")
+            raise UsageError("analyze --all takes no NAME", hint="leave out --all or the NAME")
         found = analyze_all(context)
     else:
         found = [analyze(context, check_name(names[0])) if names else analyze_last(context)]

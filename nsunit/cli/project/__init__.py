@@ -60,7 +60,7 @@ VERBS = (
         complete="file",
         details=(
             "Removes definitions in /run/nsunit/definitions, what the containers have written to their roots, and the "
-            "networks of the project. Volumes by name stay but with --volumes; those of others (external) in any case.",
+            "networks of the project. Named volumes stay unless --volumes is given, external ones always.",
         ),
     ),
 )

@@ -47,8 +47,8 @@ VERBS = (
             "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
             "the command cannot be run, 127 if it is not there.",
             "The command has the container's privileges, environment and resource limits.",
-            "As in other tools, --user=USER is the same as --uid=USER (for root, --user USER is, too), --env as "
-            "--setenv and --workdir as --working-directory.",
+            "As in other tools, --user=USER is the same as --uid=USER (called by root, so is --user USER), --env "
+            "as --setenv and --workdir as --working-directory.",
             _STREAMS,
         ),
     ),

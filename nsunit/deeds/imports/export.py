@@ -30,7 +30,7 @@ def exported(context: Context, name: str, kind: str) -> Exported:
         NotFoundError, DefinitionError: it is not defined, or has mistakes.
     """
     if kind not in KINDS:
-        raise UsageError(f"'{printable(kind)}' is nothing to export as", hint=f"there are {', '.join(KINDS)}")
+        raise UsageError(f"'{printable(kind)}' is not a kind to export as", hint=f"there are {', '.join(KINDS)}")
     files = _files_of(context, name, kind)
     lines: list[Line] = []
     for path in (files.main, *files.drop_ins):

@@ -155,7 +155,7 @@ def _root(
         if isinstance(found, root.Directory | root.Overlay):
             break
     else:
-        raise NsunitError(f"{name}: it has no root of its own", hint="mount that of whom it shares it with")
+        raise NsunitError(f"{name}: it has no root of its own", hint="mount that of the container that has it")
     if writable and runs:
         hint = f"use 'nsunit exec', or 'nsunit stop {name}' first"
         raise NsunitError(f"{name}: it runs, and two cannot write to one root", hint=hint)

@@ -31,7 +31,7 @@ def cpu_burst(text: str) -> Attribute:
     """A time span → µs."""
     found = usec(text)
     if found == INFINITY:
-        raise wrong(text, "is not a time to exceed a quota by", "it is at most the quota of one period")
+        raise wrong(text, "is too long a burst", "it is at most the quota of one period")
     return "cpu.max.burst", "", str(found)
 
 

@@ -78,7 +78,7 @@ def secret(text: str) -> Secret:
         return Secret(name, said["env"])
     mode = octal_mode(said.get("mode", "0400"))
     if mode & 0o7133:
-        raise wrong(said["mode"], "is not the mode of a secret", "it is read, by some: 0400, 0440 or 0444")
+        raise wrong(said["mode"], "is not the mode of a secret", "a secret can only be read: use 0400, 0440 or 0444")
     path = said.get("target", name)
     target = target_path(path if path.startswith("/") else f"{DIRECTORY}/{path}")
     return Secret(

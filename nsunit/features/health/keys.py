@@ -68,7 +68,7 @@ TABLES: dict[str, dict[str, Row]] = {
     "Container": {
         "Health": own(
             *(health, False, "COMMAND|no"),
-            *("Command that tells, by its exit status, whether the container is well; no: none, as the image has it.",),
+            *("Command whose exit status tells whether the container is well; no: none, even if the image has one.",),
             *("/usr/bin/pg_isready -q",),
         ),
         "HealthInterval": own(duration(SHORTEST), False, "TIME", "How often it is run; 30s unless given.", "10s"),

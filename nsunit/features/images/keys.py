@@ -72,7 +72,7 @@ TABLES: dict[str, dict[str, Row]] = {
         ),
         "Pull": own(
             *(choice(*PULLS), False, "|".join(PULLS)),
-            *("When a start asks the registry for the image; newer ones are taken if it can be had.", "newer"),
+            *("When a start asks the registry for the image; newer: each time, but it need not answer.", "newer"),
         ),
     }
 }

@@ -83,7 +83,7 @@ def _refuse_for(name: str, users: Sequence[str]) -> None:
     if users:
         raise NsunitError(
             f"the network '{name}' has another definition by now than '{users[0]}' is connected with",
-            hint=f"stop first, or disable: {', '.join(users)}",
+            hint=f"stop or disable these first: {', '.join(users)}",
         )
 
 

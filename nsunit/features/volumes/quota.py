@@ -93,4 +93,4 @@ def _free_project(fd: int, number: int) -> int:
         _, _, space, _, _, inodes, *_ = struct.unpack(_QUOTA, quota)
         if not space and not inodes:  # the limit is what a volume has left that was taken away
             return project
-    raise NsunitError("no project is left for a quota", hint="remove volumes that have a size")
+    raise NsunitError("all project ids for quotas are in use", hint="remove volumes that have a size")

@@ -123,7 +123,7 @@ def _take(path: str) -> int:
         except BlockingIOError:
             os.close(directory)
             name = os.path.basename(path)
-            raise NsunitError(f"the volume '{name}' is just being filled", hint="see who starts with it") from None
+            raise NsunitError(f"the volume '{name}' is just being filled by a start", hint="try again") from None
         except OSError:
             os.close(directory)
             raise

@@ -54,17 +54,18 @@ def choose(target: Target, given: Given, machine: str, tree: str, options: Seque
 def _tree(target: Target, path: str, said: dict[str, Said], options: Sequence[Said]) -> None:
     volatile = value_of(options, "volatile") or "no"
     is_memory = volatile in ("yes", "true", "1", "overlay")
-    if not is_memory and not is_true(options, "ephemeral"):
+    if is_memory or is_true(options, "ephemeral"):
+        target.plain("Layer", path)
+        target.origin = said["volatile" if is_memory else "ephemeral"].origin
+        target.say("Volatile", "yes")
+    else:
         target.plain("Rootfs", path)
-        if volatile == "state":
-            target.origin = said["volatile"].origin
+    if volatile == "state":
+        target.origin = said["volatile"].origin
+        if not is_true(options, "read-only"):
             target.say("ReadOnly", "yes")
-            target.say("Tmpfs", "/var")
-        return
-    target.plain("Layer", path)
-    target.origin = said["volatile" if is_memory else "ephemeral"].origin
-    target.say("Volatile", "yes")
-    if is_memory and volatile != "overlay":
+        target.say("Tmpfs", "/var")
+    elif is_memory and volatile != "overlay":
         target.remark("all of the tree is there, and not /usr alone", "leave it so, or make a tree with /usr only")
 
 

@@ -73,7 +73,7 @@ def test_one_that_does_not_end_is_told(monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     units = batch("a")
     module._verify_all(units, user=False)
-    assert [item.message for item in units[0][0]] == ["systemd-analyze was not done after 60 s"]
+    assert [item.message for item in units[0][0]] == ["systemd-analyze did not end within 60 s"]
 
 
 def test_what_it_reads_is_nobodys_to_write_to(monkeypatch):

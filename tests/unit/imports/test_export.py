@@ -398,8 +398,6 @@ def test_no_key_is_lost(kind, key):
 SAME = {
     ("nspawn", "Register"),
     ("quadlet", "Volatile"),
-    ("quadlet", "User"),
-    ("quadlet", "Group"),
     ("oci", "PrivateUsers"),
 }
 

@@ -87,4 +87,4 @@ def _failure(place: str, unit: str) -> NsunitError:
     if content:
         told = json.loads(content)
         return NsunitError(told["message"], hint=told["hint"])
-    return NsunitError("an image could not be had: the unit for it has failed", hint=f"see 'journalctl -u {unit}'")
+    return NsunitError("the unit that was to get an image has failed", hint=f"see 'journalctl -u {unit}'")

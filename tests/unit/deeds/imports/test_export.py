@@ -60,7 +60,10 @@ def test_a_network_is_one_of_quadlet(place, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, compose, nspawn, oci"),
+        (
+            ["web", "--as=helm"],
+            "'helm' is not a kind to export as\n  hint: there are quadlet, run, compose, nspawn, oci",
+        ),
         (["shop.pod", "--as=run"], "'shop.pod' is no container"),
         (["front.network", "--as=compose"], "'front.network' is no container"),
         (["shop.slice", "--as=quadlet"], "'shop.slice' is no container"),

@@ -65,7 +65,7 @@ def test_each_page_size_and_resource_counts_once_and_an_empty_value_takes_all_ba
         ("CPUBurstSec=x\n", "CPUBurstSec: 'x' is not a time span", None),
         (
             "CPUBurstSec=infinity\n",
-            "CPUBurstSec: 'infinity' is not a time to exceed a quota by",
+            "CPUBurstSec: 'infinity' is too long a burst",
             "it is at most the quota of one period",
         ),
         (

@@ -62,7 +62,7 @@ def test_another_name_for_what_is_imported_takes_a_newer_systemd():
     lines = "[Service]\nImportCredential=a.*:b\n"
     (item,) = loaded(lines).properties_of("Service")
     assert (item.name, item.value) == ("ImportCredentialEx", (("a.*", "b"),))
-    with pytest.raises(DefinitionError, match=r"another name takes systemd 257"):
+    with pytest.raises(DefinitionError, match=r"renaming one needs systemd 257"):
         loaded(lines, 256)
 
 

@@ -94,7 +94,7 @@ def test_a_change_waits_until_nobody_is_in_it(context, tmp_path, monkeypatch):
     message = "the network 'one' has another definition by now than 'web' is connected with"
     with pytest.raises(NsunitError, match=message) as caught:
         networks.resolve(context, "one")
-    assert caught.value.hint == "stop first, or disable: web"
+    assert caught.value.hint == "stop or disable these first: web"
     ((_, one), (inside, who)) = networks.overview(context)
     assert (one, inside.mtu, [item.container for item in who]) == ([], 1500, ["web"])
     with pytest.raises(NsunitError, match="the network 'one' has containers: web"):

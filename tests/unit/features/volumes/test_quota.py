@@ -67,7 +67,7 @@ def test_no_project_is_left(kernel, monkeypatch):
     files, _ = kernel
     monkeypatch.setattr(quota, "_COUNT", 2)
     files.update({quota._FIRST: 1, quota._FIRST + 1: 1})
-    with pytest.raises(NsunitError, match="no project is left for a quota"):
+    with pytest.raises(NsunitError, match="all project ids for quotas are in use"):
         quota._free_project(0, 7)
 
 

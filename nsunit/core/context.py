@@ -164,10 +164,11 @@ def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
     return Context(user_search_path(environ), user_paths(environ, uid), user=True, warn=warn)
 
 
-def take_back(undo: Sequence[Callable[[], object]]) -> None:
+def take_back(undo: Sequence[Callable[[], object]], why: BaseException | None = None) -> None:
     """Run the steps of *undo*, the last one first; all of them, even if one fails.
 
-    The error that they are run for, if any, is the one to be told, and has in it why one has failed.
+    The error that they are run for, *why* or the one that is being handled, is the one to be told, and has in it why
+    one has failed.
 
     Raises:
         NsunitError, OSError: one has failed, and they are run for no error, or for an interrupt.
@@ -178,7 +179,7 @@ def take_back(undo: Sequence[Callable[[], object]]) -> None:
             step()
         except (NsunitError, OSError) as error:
             failures.append(error)
-    if failures and not _add(failures[0], sys.exception()):
+    if failures and not _add(failures[0], why or sys.exception()):
         raise failures[0]
 
 

@@ -212,7 +212,7 @@ def _call(invocation: Invocation) -> int:
     if verb.patterns and any(map(is_pattern, invocation.operands)):
         invocation.operands = load("nsunit.cli.patterns:expanded")(invocation)
         if not invocation.operands:  # as systemctl has it, nothing to do is done
-            return int(load(verb.nothing)() if verb.nothing and invocation.flag("json") else _conclude(invocation, ()))
+            return int(load(verb.nothing)(invocation) if verb.nothing else _conclude(invocation, ()))
     function: Function = load(run, pack=verb.names[0])
     done = function(invocation)
     return done if isinstance(done, int) else _conclude(invocation, done)

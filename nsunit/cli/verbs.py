@@ -71,9 +71,9 @@ class Verb(Record):
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
-    be patterns, of what PATTERNS has there. `nothing` is "module:function" for --json where they stand for nothing, if
-    that prints no list. `before` is the verb in front of which one of a feature is listed; at the
-    end if there is none.
+    be patterns, of what PATTERNS has there. `nothing` is "module:function" that is called where they stand for nothing,
+    if that is more than an empty list with --json. `before` is the verb in front of which one of a feature is listed;
+    at the end if there is none.
     """
 
     name: str

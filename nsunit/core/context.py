@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from nsunit.definition.host import Host, home_of, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
-from nsunit.errors import NsunitError, UsageError
+from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.features import hooks, of_users
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
@@ -163,16 +164,40 @@ def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
     return Context(user_search_path(environ), user_paths(environ, uid), user=True, warn=warn)
 
 
-def take_back(undo: Sequence[Callable[[], object]]) -> None:
-    """Run the steps of *undo*, the last one first; all of them, even if one fails."""
-    failures: list[Exception] = []
+def take_back(undo: Sequence[Callable[[], object]], why: BaseException | None = None) -> None:
+    """Run the steps of *undo*, the last one first; all of them, even if one fails.
+
+    The error that they are run for, *why* or the one that is being handled, is the one to be told, and has in it why
+    one has failed.
+
+    Raises:
+        NsunitError, OSError: one has failed, and they are run for no error, or for an interrupt.
+    """
+    failures: list[NsunitError | OSError] = []
     for step in reversed(undo):
         try:
             step()
         except (NsunitError, OSError) as error:
             failures.append(error)
-    if failures:
+    if failures and not _add(failures[0], why or sys.exception()):
         raise failures[0]
+
+
+def _add(failure: NsunitError | OSError, error: BaseException | None) -> bool:
+    """Have *error* tell of the *failure* to take something back, too; False where it cannot."""
+    where = f"{failure.filename}: " if isinstance(failure, OSError) and isinstance(failure.filename, str) else ""
+    reason = f"{where}{failure.strerror or failure}" if isinstance(failure, OSError) else failure.message
+    text = f"not all of it could be taken back: {reason}"
+    if isinstance(error, DefinitionError) and error.problems:
+        error.problems.append(error.problems[-1].replace(line=0, message=text, hint=None))
+    if isinstance(error, NsunitError):
+        error.message += f"; {text}"
+        error.args = (error.message,)
+    elif isinstance(error, OSError):
+        error.strerror = f"{error.strerror or error}; {text}"
+    else:
+        return False
+    return True
 
 
 def make_directory(context: Context, path: str, undo: Undo) -> None:

@@ -171,7 +171,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
             left -= 1
     finally:
         for path, target in found:
-            symlink(target, path)
+            _restore_link(target, path)  # an interrupt, or an error, may have left some
         if marked:
             finish(context, names[0])
         context.bus.reload()
@@ -191,7 +191,11 @@ def _is_transient(context: Context, unit: str) -> bool:
 def symlink(target: str, path: str) -> None:
     """Make the link *path*, and its directory where that is missing."""
     unit_directory.make_directory(os.path.dirname(path))
-    os.symlink(target, path)
+    try:
+        os.symlink(target, path)
+    except FileNotFoundError:  # a command on another container has removed the directory, which was empty
+        unit_directory.make_directory(os.path.dirname(path))
+        os.symlink(target, path)
 
 
 def _restore_link(former: str, path: str) -> None:
@@ -204,5 +208,5 @@ def unlink(path: str) -> None:
     """Remove the link *path*, and its directory if nothing else is in it."""
     os.unlink(path)
     directory = os.path.dirname(path)
-    if directory.endswith(LINK_DIRECTORIES) and not os.listdir(directory):
-        os.rmdir(directory)
+    if directory.endswith(LINK_DIRECTORIES):
+        unit_directory.remove_empty(directory)

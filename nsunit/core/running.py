@@ -180,8 +180,13 @@ def open_pidfd(context: Context, running: Running) -> int:
         pidfd = os.pidfd_open(running.pid)
     except ProcessLookupError:
         raise just_ended(running.name) from None
-    invocation = _invocation(context, running.unit)
-    if invocation == running.invocation and f"{cgroup_of(running.pid)}/".startswith(f"{running.control_group}/"):
+    try:
+        invocation = _invocation(context, running.unit)
+        is_its_own = f"{cgroup_of(running.pid)}/".startswith(f"{running.control_group}/")
+    except BaseException:
+        os.close(pidfd)
+        raise
+    if invocation == running.invocation and is_its_own:
         return pidfd
     os.close(pidfd)
     if invocation in (None, running.invocation):
@@ -227,11 +232,13 @@ def thread_of(pid: int) -> str:
 
     By pthread_exit(3) it does, and then it has no namespaces any more, though the program goes on.
     """
+    others = []
     if (status_field(pid, "State") or "").startswith("Z") and status_field(pid, "Threads") not in ("1", None):
-        others = [int(thread) for thread in os.listdir(f"/proc/{pid}/task") if int(thread) != pid]
-        if others:
-            return f"/proc/{pid}/task/{min(others)}"
-    return f"/proc/{pid}"
+        try:
+            others = [int(thread) for thread in os.listdir(f"/proc/{pid}/task") if int(thread) != pid]
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # all of it has ended since
+    return f"/proc/{pid}/task/{min(others)}" if others else f"/proc/{pid}"
 
 
 def deaf_to(state: Mapping[str, object]) -> int:

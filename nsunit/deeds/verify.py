@@ -198,7 +198,8 @@ def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Probl
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
+                errors="replace",  # it quotes what is in files of others, and cuts lines at a number of bytes
                 env={**os.environ, "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_LOG_LOCATION": "0"},
                 timeout=_SECONDS,
                 check=False,

@@ -99,7 +99,7 @@ def find_user(text: str) -> Account | None:
 
     try:
         entry = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
-    except (KeyError, OverflowError):
+    except (KeyError, OverflowError, ValueError):  # ValueError: it has thousands of digits
         return None
     uids, gids = (ranges_of(_content(path), entry.pw_name, entry.pw_uid) for path in FILES)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, uids, gids)

@@ -64,6 +64,7 @@ _TIME_UNITS = {
 
 SIZE_HINT = "use bytes or K, M, G, T, e.g. 512M"
 TIME_HINT = "use seconds or a unit, e.g. 90, 5min, 1h 30s, or infinity"
+_LONGEST = 256  # characters of a size or a time: int() refuses some thousands of digits
 PERCENT_HINT = "e.g. 30%"
 
 
@@ -169,6 +170,8 @@ def size(text: str, base: int = 1024) -> int:
     total = 0
     last = ""
     rest = text.strip()
+    if len(rest) > _LONGEST:
+        raise wrong(text, "is not a size", SIZE_HINT)
     while True:
         whole, rest = _take_digits(rest)
         fraction = ""
@@ -222,7 +225,7 @@ def usec(text: str, unit: int = _SECOND) -> int:
         return INFINITY
     total = 0
     rest = text.strip()
-    if not rest:
+    if not rest or len(rest) > _LONGEST:
         raise wrong(text, "is not a time span", TIME_HINT)
     while rest:
         whole, rest = _take_digits(rest)
@@ -254,9 +257,10 @@ def nsec(text: str) -> int:
     if text == "infinity":
         return INFINITY
     bare = text.removesuffix("ns").removesuffix("nsec").rstrip()
-    if is_digits(bare):
-        return int(bare)
-    return usec(text) * 1000
+    found = int(bare) if is_digits(bare) else usec(text) * 1000
+    if found >= INFINITY:
+        raise wrong(text, "is too long a time", TIME_HINT)
+    return found
 
 
 def word_list(text: str) -> tuple[str, ...]:

@@ -81,14 +81,25 @@ def remove(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     directory = os.path.dirname(path)
-    if directory.endswith(".d"):
-        try:
-            os.rmdir(directory)
-            directory = os.path.dirname(directory)
-        except OSError as error:
-            if error.errno not in (39, 17):  # ENOTEMPTY, EEXIST: it has drop-ins of others
-                raise
+    if directory.endswith(".d") and remove_empty(directory):
+        directory = os.path.dirname(directory)
     _sync(directory)
+    return True
+
+
+def remove_empty(directory: str) -> bool:
+    """Remove *directory* where nothing is in it; False where others have something there.
+
+    Another command may do the same at this moment, or put something there.
+    """
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno not in (39, 17):  # ENOTEMPTY, EEXIST
+            raise
+        return False
     return True
 
 

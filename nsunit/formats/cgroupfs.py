@@ -99,11 +99,12 @@ def pressure(text: str) -> Pressure:
 def net_dev(text: str) -> Traffic:
     """The content of /proc/PID/net/dev, proc_pid_net(5), summed over all interfaces but `lo`."""
     sums = [0, 0, 0, 0]
-    for line in text.splitlines():
-        # An interface's name holds no colon and no space, but anything else the container likes.
+    for line in text.split("\n"):
+        # An interface's name holds no colon and no blank, but anything else the container likes, also what Python takes
+        # for the end of a line or for a blank.
         name, colon, rest = line.partition(":")
         fields = rest.split()
-        if colon and len(fields) >= 16 and name.strip() != "lo":
+        if colon and len(fields) >= 16 and name.strip(" ") != "lo":
             for index, field in enumerate((0, 1, 8, 9)):
                 sums[index] += int(fields[field])
     return Traffic(*sums)

@@ -175,7 +175,7 @@ def _kernel(knob: Knob, text: str | None, device: str) -> Value:
     if knob.measure == "cpu":
         quota, period = cpu_max(text)
         return None if quota is None else quota * 1_000_000 // period
-    value = number(text.split()[-1])  # io.weight says `default 100`
+    value = number(text.split("\n", 1)[0].split()[-1])  # io.weight says `default 100`, and then of devices
     return None if knob.kind == "protection" and value == 0 else value
 
 

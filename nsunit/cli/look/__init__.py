@@ -68,6 +68,7 @@ VERBS = (
         ),
         complete="defined_any",
         patterns="listed",
+        nothing="nsunit.cli.look.show:print_nothing",
     ),
     Verb(
         "logs",

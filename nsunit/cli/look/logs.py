@@ -57,7 +57,7 @@ def logs(invocation: Invocation) -> int:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
 
 
-def print_nothing() -> int:
+def print_nothing(_: Invocation) -> int:
     """Print what journalctl does of nobody: no line."""
     return 0
 

@@ -30,3 +30,9 @@ def show(invocation: Invocation) -> int:
         found.append({key: known[key] for key in wanted} if wanted else everything)
     print_json(found[0] if len(found) == 1 else found)
     return 0
+
+
+def print_nothing(_: Invocation) -> int:
+    """Print what patterns come to that match nothing."""
+    print_json([])
+    return 0

@@ -49,9 +49,10 @@ def stats(invocation: Invocation) -> int:
     return _watch(sampler, interval, invocation)
 
 
-def print_nothing() -> int:
-    """Print the sample in which there is nothing."""
-    print_json(empty())
+def print_nothing(invocation: Invocation) -> int:
+    """Print the sample in which there is nothing, with --json."""
+    if invocation.flag("json"):
+        print_json(empty())
     return 0
 
 

@@ -146,7 +146,7 @@ def _run(context: Context, offer: Offer, definition: Definition, undo: Undo) -> 
         take_back(undo)
         raise
     if outcome.error:
-        take_back(undo)
+        take_back(undo, outcome.error)
         if pinned:
             roll_back(context, name, again)
         raise outcome.error

@@ -12,6 +12,7 @@ from nsunit.cli import main as command
 from nsunit.cli.transfer import deploy
 from nsunit.cli.transfer import receive as other
 from nsunit.core.context import Context
+from nsunit.core.jobs import Outcome
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features.transfer.deploy import receive
@@ -134,3 +135,23 @@ def test_what_is_interrupted_as_it_starts_leaves_nothing(tmp_path, monkeypatch):
         other.take(context, offer, SimpleNamespace(name="web"))
     assert os.listdir(tmp_path / "etc") == []
     assert os.listdir(context.paths.states) == []
+
+
+def test_why_it_was_not_started_is_told_also_where_the_definition_cannot_be_put_back(monkeypatch):
+    """The other host said that its disk is full, and not what is wrong with the container."""
+
+    def put_back():
+        raise OSError(28, "No space left on device", "/etc/nsunit/web.nsunit")
+
+    failed = Outcome("web", "failed", error=NsunitError("web: it ended with status 1", hint="see 'nsunit logs web'"))
+    monkeypatch.setattr(other, "renewer", lambda _context: None)
+    monkeypatch.setattr(other, "_has_another_image", lambda *_: False)
+    monkeypatch.setattr(other, "start", lambda *_: [failed])
+    with pytest.raises(NsunitError) as caught:
+        other._run(None, SimpleNamespace(name="web"), None, [put_back])
+    assert caught.value is failed.error
+    assert caught.value.message == (
+        "web: it ended with status 1; not all of it could be taken back:"
+        " /etc/nsunit/web.nsunit: No space left on device"
+    )
+    assert caught.value.hint == "see 'nsunit logs web'"

@@ -1,5 +1,6 @@
-"""What a process does about a signal, as /proc tells it."""
+"""What a process does about a signal, as /proc tells it; and what is left of one."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nsunit.core.running import catches
+from nsunit.core import running
+from nsunit.core.running import Running, catches, open_pidfd, thread_of
+from nsunit.errors import BusError
 
 PROGRAM = "import signal, sys; {}; print(flush=True); sys.stdin.read()"
 
@@ -46,3 +49,23 @@ def test_one_that_waits_for_a_signal_catches_it():
         assert not catches(process.pid, signal.SIGUSR2)
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_no_descriptor_is_left_where_systemd_does_not_answer():
+    """What covers all that runs, or takes samples, goes on after that."""
+
+    class Context:
+        @property
+        def bus(self):
+            raise BusError("Timeout", "systemd did not answer in time")
+
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(BusError):
+        open_pidfd(Context(), Running("web", "nsunit-web.service", "/x", "ab", os.getpid()))
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_process_that_goes_while_its_threads_are_looked_at(monkeypatch):
+    """Its first thread had ended alone, and now all have: whoever looks for a thread finds the process gone."""
+    monkeypatch.setattr(running, "status_field", lambda _pid, field: {"State": "Z (zombie)", "Threads": "2"}[field])
+    assert thread_of(2**31 - 1) == f"/proc/{2**31 - 1}"

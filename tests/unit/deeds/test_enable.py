@@ -250,6 +250,58 @@ def test_who_is_killed_while_the_links_are_away_is_told_of(context):
     assert os.path.lexists(unfinished)
 
 
+def test_an_interrupt_while_the_links_are_taken_away_leaves_all_of_them(context, monkeypatch):
+    """The link that was not away yet was in the way, and so the others stayed away: nothing started it at boot."""
+    define(context, "[Install]\nWantedBy=multi-user.target\nWantedBy=other.target\n")
+    enable(context, ["web"])
+    before = tree(context)
+    assert len([path for path in before if "wants/" in path]) == 2
+    context.bus.units[SERVICE] = {"FragmentPath": f"{context.transient}{SERVICE}"}
+    unlink, away = install.unlink, []
+
+    def interrupted(path):
+        if away:
+            raise KeyboardInterrupt
+        away.append(path)
+        unlink(path)
+
+    monkeypatch.setattr(install, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        install.let_read(context, ["web"], [SERVICE])
+    assert tree(context) == before
+    assert not os.path.lexists(f"{context.paths.boot_of('web')}/{install.UNFINISHED}")
+
+
+def test_two_commands_on_links_in_one_directory(context, monkeypatch):
+    """A user's default.target.wants may have no other, and each removes it once it is empty."""
+    directory = f"{context.search.units}/default.target.wants"
+    path, other = f"{directory}/{SERVICE}", f"{directory}/other"
+    install.symlink("/x", path)
+    unlink = os.unlink
+
+    def both(what):
+        unlink(what)
+        os.rmdir(directory)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", both)
+        install.unlink(path)
+    make, calls = install.unit_directory.make_directory, []
+
+    def made_and_gone(what):
+        make(what)
+        if what == directory and what not in calls:
+            os.rmdir(what)
+        calls.append(what)
+
+    monkeypatch.setattr(install.unit_directory, "make_directory", made_and_gone)
+    install.symlink("/x", path)
+    assert os.readlink(path) == "/x"
+    install.symlink("/x", other)
+    install.unlink(path)
+    assert os.listdir(directory) == ["other"]
+
+
 def member(context, name, group):
     root = f"{os.path.dirname(context.search.units)}/root dir"
     with open(f"{context.search.directories[0]}/{name}.nsunit", "w") as file:

@@ -91,3 +91,14 @@ def test_what_it_reads_is_nobodys_to_write_to(monkeypatch):
     finally:
         os.umask(before)
     assert modes == [0o644, 0o644]
+
+
+def test_what_systemd_analyze_says_need_not_be_utf8(tmp_path, monkeypatch):
+    """It quotes files of others, and cuts what is long: `verify` ended with an internal error."""
+    program = tmp_path / "systemd-analyze"
+    program.write_text(f"#!/bin/sh\nprintf '{BAD}: f\\377r die K\\303\\244tz: no\\n' >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    (problem,) = module._verify_units("/etc/nsunit/bad.nsunit", {BAD: ""}, user=False)
+    assert problem.message == f"systemd-analyze verify: {BAD}: f\ufffdr die Kätz: no"

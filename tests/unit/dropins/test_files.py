@@ -57,3 +57,18 @@ def test_a_directory_that_cannot_be_synced(number, tmp_path, monkeypatch):
         files.write(str(path), b"")
         assert files.remove(str(path))
         assert not path.exists()
+
+
+def test_two_commands_that_remove_the_last_drop_ins(tmp_path, monkeypatch):
+    """Each takes away the directory once it is empty: who comes second is done as well."""
+    path = str(tmp_path / "nsunit-web.service.d/50-nsunit.conf")
+    files.write(path, b"[Service]\n")
+    unlink = os.unlink
+
+    def both(what):
+        unlink(what)
+        os.rmdir(os.path.dirname(what))
+
+    monkeypatch.setattr(os, "unlink", both)
+    assert files.remove(path)
+    assert list(tmp_path.iterdir()) == []

@@ -70,3 +70,9 @@ def test_cpu_max(text, value):
 @pytest.mark.parametrize(("text", "value"), [("\n", ()), ("0-2,5\n", (0, 1, 2, 5)), ("3", (3,))])
 def test_cpu_list(text, value):
     assert cgroupfs.cpu_list(text) == value
+
+
+@pytest.mark.parametrize("name", ["x\x1clo", "\x1clo", "\u2028lo"])
+def test_no_interface_of_a_containers_passes_for_lo(name):
+    """The kernel takes such names, and Python such characters for the end of a line, or for blanks."""
+    assert cgroupfs.net_dev(f"{name}: 5 1 0 0 0 0 0 0 7 2 0 0 0 0 0 0\n") == Traffic(5, 1, 7, 2)

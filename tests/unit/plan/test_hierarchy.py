@@ -184,6 +184,8 @@ def test_each_device_has_limits():
         ("CPUQuotaPerSecUSec", 333_333, "cpu_max", "max 100000\n", False),
         ("TasksMax", 10, "pids_max", "11\n", False),
         ("CPUWeight", 0, "cpu_weight", "1\n", True),  # idle
+        ("IOWeight", 50, "io_weight", "default 50\n8:0 200\n", True),  # the other is IODeviceWeight=
+        ("IOWeight", 50, "io_weight", "default 60\n8:0 50\n", False),
     ],
 )
 def test_others_who_write(key, asked, file, text, same):

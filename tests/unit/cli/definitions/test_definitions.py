@@ -188,6 +188,18 @@ def test_edit(nsunit, folders, checker, monkeypatch, tmp_path):
     assert os.listdir(own) == ["web.nsunit"]
 
 
+def test_edit_with_an_editor_that_is_no_command(nsunit, folders, checker, monkeypatch):
+    own, _vendor = folders
+    (own / "web.nsunit").write_text("old\n")
+    monkeypatch.setenv("SYSTEMD_EDITOR", "vi '-x")
+    status, _out, err = nsunit("edit", "web")
+    assert (status, os.listdir(own)) == (1, ["web.nsunit"])
+    assert err == (
+        "nsunit: the editor 'vi '-x' cannot be read: No closing quotation\n"
+        "  hint: name one in $SYSTEMD_EDITOR, or give the text to 'nsunit edit --stdin'\n"
+    )
+
+
 def test_edit_copies_what_comes_from_elsewhere(nsunit, folders, checker, monkeypatch, tmp_path):
     own, vendor = folders
     (vendor / "web.nsunit").write_text("old\n")

@@ -405,6 +405,6 @@ def command(key: str, argv: tuple[str, ...], *, may_fail: bool = False) -> Direc
 
 
 def words(argv: Iterable[str]) -> str:
-    """*argv* as a unit file has a command, whose words systemd unquotes and unescapes: a slice's path has backslashes."""
+    """*argv* as a unit file has a command: systemd unquotes and unescapes it, and a slice's path may have a backslash."""
     escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in argv)
     return " ".join(f'"{word}"' if _QUOTED.intersection(word) else word for word in escaped)

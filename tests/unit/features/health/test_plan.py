@@ -86,7 +86,7 @@ def test_the_service_as_a_file():
 
 
 def test_the_path_of_its_group_is_the_same_in_the_file():
-    """A slice has `\\x2d` for the dash of a name, which systemd reads as an escape in a command: nothing was checked."""
+    """A slice has `\\x2d` for a dash, which systemd reads as an escape in a command: nothing was checked."""
     own = definition(*LINES, name="my-web")
     lines = listener_files(own, KNOWN)["nsunit-my\\x2dweb-health.service"].splitlines()
     (command,) = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]

@@ -405,6 +405,6 @@ def command(key: str, argv: tuple[str, ...], *, may_fail: bool = False) -> Direc
 
 
 def words(argv: Iterable[str]) -> str:
-    """*argv* as a unit file has a command: systemd unquotes and unescapes it, and a slice's path may have a backslash."""
+    """*argv* as a unit file has a command: systemd reads escapes in it, and the path of a slice may have one."""
     escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in argv)
     return " ".join(f'"{word}"' if _QUOTED.intersection(word) else word for word in escaped)

@@ -36,6 +36,7 @@ DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
 GONE = {"CPUAccounting": 258}
 _ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the definition says of them
 _LOST = frozenset(" \t%\"'\\")  # what a path in a transient unit's file has for systemd to read another one
+_QUOTED = frozenset(" \t\"'")
 # SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
 _CLEAN_SIGNALS = (1, 2, 13, 15)
 
@@ -400,4 +401,10 @@ def usec(key: str, seconds: int) -> Directive:
 def command(key: str, argv: tuple[str, ...], *, may_fail: bool = False) -> Directive:
     """One that executes *argv*."""
     prefix = "-" if may_fail else ""
-    return Directive("Service", key, prefix + " ".join(argv), Property(key, "a(sasb)", ((argv[0], argv, may_fail),)))
+    return Directive("Service", key, prefix + words(argv), Property(key, "a(sasb)", ((argv[0], argv, may_fail),)))
+
+
+def words(argv: Iterable[str]) -> str:
+    """*argv* as a unit file has a command: systemd reads escapes in it, and the path of a slice may have one."""
+    escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in argv)
+    return " ".join(f'"{word}"' if _QUOTED.intersection(word) else word for word in escaped)

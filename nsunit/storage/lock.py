@@ -119,10 +119,11 @@ def flock(fd: int, timeout: float) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        previous = _signal.signal(_signal.SIGALRM, _time_out)
-        # It comes again, since the first may come just before the wait, when Python has looked for signals already.
-        _signal.setitimer(_signal.ITIMER_REAL, max(timeout, 0.001), _AGAIN)
+        previous = _signal.getsignal(_signal.SIGALRM)
         try:
+            _signal.signal(_signal.SIGALRM, _time_out)
+            # It comes again, since the first may come just before the wait, when Python has looked for signals already.
+            _signal.setitimer(_signal.ITIMER_REAL, max(timeout, 0.001), _AGAIN)
             fcntl.flock(fd, fcntl.LOCK_EX)
         finally:
             _signal.setitimer(_signal.ITIMER_REAL, 0)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 
 import oci
@@ -293,6 +294,15 @@ def test_from_unit_files(containers, nsunit, run):
     is_now(nsunit, name, "healthy")
     nsunit("disable", "--now", name)
     assert not list(Path("/etc/systemd/system").glob(f"nsunit-{name}*"))
+
+
+def test_from_unit_files_with_a_dash_in_the_name(containers, nsunit, run):
+    """In the path of its slice that is `\\x2d`, an escape for systemd in a command: it was looked for elsewhere."""
+    name = containers.define(WELL + "Health=/bin/true\nHealthInterval=200ms\n", f"t-{uuid.uuid4().hex[:8]}")
+    nsunit("enable", name)
+    run("systemctl", "start", containers.of(name).service)
+    is_now(nsunit, name, "healthy")
+    nsunit("disable", "--now", name)
 
 
 def test_a_check_under_way_is_ended_with_the_unit_files(containers, nsunit, run):

@@ -108,10 +108,11 @@ def _mount(context: Context, wanted: Mounted, known: Sequence[Place]) -> None:
     planned = _operations(context, name, runs=runs)
     found, upper = _root(name, planned, runs=runs, writable=wanted.writable)
     work = f"{context.paths.mounts_of(name)}/{WORK}"
-    host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    place = os.open(wanted.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    host = place = -1
     build = Build(work)
     try:
+        host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        place = os.open(wanted.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             root.make_workspace(build)
             if isinstance(found, root.Overlay):
@@ -133,8 +134,9 @@ def _mount(context: Context, wanted: Mounted, known: Sequence[Place]) -> None:
         raise NsunitError(f"{name}: its root cannot be mounted: {error.strerror}") from error
     finally:
         build.close()
-        os.close(place)
-        os.close(host)
+        for fd in (place, host):
+            if fd >= 0:
+                os.close(fd)
 
 
 def _operations(context: Context, name: str, *, runs: bool) -> list[Operation]:

@@ -21,7 +21,7 @@ from nsunit.features.activation.setup import ListenFds
 from nsunit.features.network.model.attachment import SOCKET_MARK
 from nsunit.features.network.values import listened, listened_ports, of
 from nsunit.names import service_name, slice_name, slice_path, socket_name
-from nsunit.plan.units import Directive, Listeners, command, directive, relation, switch
+from nsunit.plan.units import Directive, Listeners, command, directive, relation, switch, words
 from nsunit.record import Record
 from nsunit.units import INFINITY, Property, Unit
 
@@ -196,7 +196,7 @@ def _privileged(argv: tuple[str, ...], systemd_version: int) -> tuple[Directive,
     if systemd_version < 257:
         return (switch("Service", "PermissionsStartOnly"), command("ExecStartPre", argv))
     flagged = Property("ExecStartPreEx", "a(sasas)", ((argv[0], argv, ("privileged",)),))
-    return (Directive("Service", "ExecStartPre", "+" + " ".join(argv), flagged),)
+    return (Directive("Service", "ExecStartPre", "+" + words(argv), flagged),)
 
 
 def _start_time() -> Property:

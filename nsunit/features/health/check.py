@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from nsunit.core.running import cgroup_of
+from nsunit.core.running import cgroup_of, thread_of
 from nsunit.setup import CGROUP_ROOT, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.process import of_session
@@ -147,6 +147,8 @@ def _run(payload: Payload, group: Group, plan: Sequence[Operation], command: Seq
     build.pipes = ((1, 2),)
     build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
     try:
+        if thread_of(payload.pid) != f"/proc/{payload.pid}":
+            raise OSError("the first thread of its program has ended, and the kernel lets nobody in any more")
         build.root_fd = os.open(f"/proc/{payload.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         if payload.has_ended():
             raise ProcessLookupError(3, "the container has ended")

@@ -14,7 +14,7 @@ import sys
 import time
 
 from nsunit import setup
-from nsunit.core.running import first_process
+from nsunit.core.running import first_process, thread_of
 from nsunit.features.health.check import Group, Payload, check
 from nsunit.features.health.setup import Health as Wanted
 from nsunit.names import container_of_unit
@@ -139,7 +139,8 @@ def is_inside(pid: int, plan: Sequence[Operation]) -> bool:
     """
     kinds = [kind for item in plan if isinstance(item, Namespaces) for kind in item.kinds]
     try:
-        return not any(os.path.samefile(f"/proc/{pid}/ns/{kind}", f"/proc/self/ns/{kind}") for kind in kinds)
+        process = thread_of(pid)
+        return not any(os.path.samefile(f"{process}/ns/{kind}", f"/proc/self/ns/{kind}") for kind in kinds)
     except PermissionError:
         return False  # a user's helper, which nobody may look into
 

@@ -194,7 +194,13 @@ def records(context: Context) -> list[Network]:
 
 def _recorded(context: Context) -> list[str]:
     names = files.list_directory(context.paths.network_records)
-    return [name for name in names if not name.endswith(".new")]  # a write that was killed
+    return [name for name in names if not _is_half_written(name)]
+
+
+def _is_half_written(name: str) -> bool:
+    """Whether a write that was killed has left the file *name*, see `files.write_file`; networks may have dots, too."""
+    stem, _, end = name.rpartition(".")
+    return end == "new" and stem.rpartition(".")[2].isdigit()
 
 
 def spoiled_records(context: Context) -> list[str]:

@@ -14,7 +14,7 @@ from nsunit.definition.search import find, main_file
 from nsunit.dropins.definitions import renamed, texts_of, write_all
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack.worker import Worker, raise_first
-from nsunit.features.transfer import bundle
+from nsunit.features.transfer import bundle, kept
 from nsunit.features.transfer.export import at_rest, enter_ids, own_volumes, refuse_kinds
 from nsunit.features.transfer.staging import Staging
 from nsunit.names import split_instance
@@ -52,8 +52,10 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         try:
             state = context.paths.state_of(new)
             undo.append(lambda: context.remove_tree(state))  # before, since a signal may come in between
-            files.move(f"{staging.path}/state", state)
+            kept.note_new(staging.path, new)
+            files.move(f"{staging.path}/{kept.STATE}", state)
             copy_definition(context, definition, new, undo)
+            kept.forget_new(staging.path)
         except BaseException:
             take_back(undo)
             raise

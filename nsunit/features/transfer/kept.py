@@ -1,13 +1,16 @@
 """The volumes that an import with --force keeps: for a moment they are with what comes in, and are not lost with that.
 
 Who replaces a state notes first which of its volumes it moves, so that whoever finds the directory of one that was
-killed brings them back before it removes that.
+killed brings them back before it removes that.  A state that is new is noted as well: it goes again where who was
+killed has not come to its definition, since nothing else would tell that it is there.
 """
 
 from __future__ import annotations
 
 import os
 
+from nsunit.core.running import is_running
+from nsunit.definition.search import main_file
 from nsunit.errors import NsunitError
 from nsunit.features.transfer.bundle import VOLUMES
 from nsunit.storage import files
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 STATE = "state"  # in the directory of an import: what is to become the state, or was it
-_RECORD = "replaces"
+_RECORD, _NEW = "replaces", "brings"
 
 
 def note(place: str, name: str, volumes: Sequence[str]) -> None:
@@ -29,17 +32,48 @@ def note(place: str, name: str, volumes: Sequence[str]) -> None:
     files.sync_directory(place)
 
 
+def note_new(place: str, name: str) -> None:
+    """Note in the directory *place* that the state in it is about to become container *name*'s, which has none."""
+    files.write_file(f"{place}/{_NEW}", f"{os.lstat(f'{place}/{STATE}').st_ino} {name}".encode())
+    files.sync_directory(place)
+
+
+def forget_new(place: str) -> None:
+    """The container is whole."""
+    files.discard(f"{place}/{_NEW}")
+
+
 def is_noted(place: str) -> bool:
-    """Whether the directory *place* is that of an import that was to replace a state."""
-    return os.path.lexists(f"{place}/{_RECORD}")
+    """Whether the directory *place* is that of who was to make, or to replace, a state."""
+    return any(os.path.lexists(f"{place}/{name}") for name in (_RECORD, _NEW))
+
+
+def _take_away_new(context: Context, place: str) -> None:
+    """Remove the state that came from *place* if it has come to no definition.
+
+    Raises:
+        NsunitError: a command is at work on the container.
+    """
+    number, _, name = (files.read_file(f"{place}/{_NEW}") or b"").decode().partition(" ")
+    if not name:
+        return
+    state = context.paths.state_of(name)
+    with Lock(context.paths.locks, name, 0):
+        is_it = os.path.isdir(state) and os.lstat(state).st_ino == int(number)
+        is_kept = os.path.lexists(context.paths.kept_definition_of(name)) or context.paths.is_enabled(name)
+        if is_it and not is_kept and not main_file(name, context.search) and not is_running(context, name):
+            context.remove_tree(state)
 
 
 def bring_back(context: Context, place: str) -> None:
     """Move what was noted in *place*, which nobody is at work in, to where it was, if it is not there.
 
+    A state that was new and has no definition goes.
+
     Raises:
         NsunitError: there is another volume by now, or a command is at work on the container; it is still in *place*.
     """
+    _take_away_new(context, place)
     content = files.read_file(f"{place}/{_RECORD}")
     if content is None:
         return

@@ -185,6 +185,7 @@ def _commit(
             files.sync_directory(context.paths.states)
         else:
             undo.append(lambda: context.remove_tree(state))
+            kept.note_new(staging.path, definition.name)
             files.move(own, state)
         if force:
             remove_own(name, context.search, undo)
@@ -199,6 +200,7 @@ def _commit(
         write_all(context.search.directories[0], definition_texts(texts), undo)
         if units:
             context.bus.reload()
+        kept.forget_new(staging.path)
     except BaseException:
         take_back(undo)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -17,6 +18,7 @@ from nsunit.features.volumes.setup import DATA, NEW, begin, finish, is_current, 
 from nsunit.features.volumes.store import Store
 from nsunit.names import printable
 from nsunit.storage import files
+from nsunit.storage.tree import below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def export_volume(context: Context, name: str, output: int, target: str = "stand
     """
     refuse_users(context)
     place = directory_of(context, name)
-    argv = [_tar(), "--create", "--sparse", "--one-file-system", *_NUMBERS, f"--directory={place}", "--file=-", "."]
+    sparse = () if _seems_empty(place) else ("--sparse",)
+    argv = [_tar(), "--create", *sparse, "--one-file-system", *_NUMBERS, f"--directory={place}", "--file=-", "."]
     with files.Named(argv[0]):
         status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, check=False).returncode
     if status == -signal.SIGPIPE:
@@ -65,6 +68,40 @@ def export_volume(context: Context, name: str, output: int, target: str = "stand
         text = f"the volume '{printable(name)}' could not be written to {target}: tar ended with status {status}"
         raise NsunitError(text)
     return status == 0
+
+
+def _seems_empty(place: str) -> bool:
+    """Whether a file in *place* has contents and no blocks of its own: with --sparse, tar(1) would write zeros.
+
+    So it is on erofs (findings/erofs-tar-sparse.sh), and on some file systems of FUSE's.  Holes are written then.
+    """
+    try:
+        return _has_hidden(place) or any(_has_hidden(directory) for _, directory in below(place))
+    except OSError:
+        return True  # tar tells what is wrong, if that is for it to read; what is not known is read
+
+
+def _has_hidden(directory: str) -> bool:
+    with os.scandir(directory) as entries:
+        return any(_is_hidden(entry) for entry in entries)
+
+
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_file(follow_symlinks=False):
+        return False
+    status = entry.stat(follow_symlinks=False)
+    if status.st_blocks or not status.st_size:
+        return False
+    file = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.lseek(file, 0, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False  # it is one hole
+    finally:
+        os.close(file)
+    return True
 
 
 def import_volume(context: Context, name: str, archive: int) -> None:

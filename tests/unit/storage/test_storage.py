@@ -11,7 +11,7 @@ import pytest
 
 from nsunit.core.findings import is_locked
 from nsunit.errors import NsunitError
-from nsunit.storage import files, ranges
+from nsunit.storage import files, lock, ranges
 from nsunit.storage.lock import Lock, hold, wait_until_left
 from nsunit.storage.paths import Paths
 
@@ -451,3 +451,27 @@ def test_a_lock_whose_file_was_removed_is_let_go(tmp_path):
             first.release()
             assert os.path.samestat(os.fstat(second.fd), os.stat(second.path))
     assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupt_leaves_no_timer(tmp_path, monkeypatch):
+    """The signal of one that was left ended whatever was under way by then."""
+    set_timer, before = signal.setitimer, signal.getsignal(signal.SIGALRM)
+
+    def interrupted(which, seconds, *interval):
+        set_timer(which, seconds, *interval)
+        if seconds:
+            raise KeyboardInterrupt
+
+    first, second = (os.open(tmp_path, os.O_RDONLY) for _ in range(2))
+    fcntl.flock(first, fcntl.LOCK_EX)
+    monkeypatch.setattr(lock._signal, "setitimer", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lock.flock(second, 1000)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+        assert signal.getsignal(signal.SIGALRM) == before
+    finally:
+        set_timer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        os.close(first)
+        os.close(second)

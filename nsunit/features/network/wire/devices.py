@@ -8,6 +8,7 @@ import time
 from nsunit.errors import NsunitError
 from nsunit.features.network.wire import links, removal
 from nsunit.features.network.wire.netlink import NETLINK_ROUTE, answers, attributes
+from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,11 +115,8 @@ def _alias(container: str) -> str:
 
 def _is_own(link: str, container: str) -> bool:
     """Whether a link with that name was made for the container."""
-    try:
-        with open(f"/sys/class/net/{link}/ifalias") as file:
-            return file.read().rstrip("\n") == _alias(container)
-    except FileNotFoundError:
-        return False
+    # One that goes just then can be opened and not be read: its namespace takes it along when the container has ended.
+    return (read_kernel_file(f"/sys/class/net/{link}/ifalias") or "").rstrip("\n") == _alias(container)
 
 
 def _phys(device: Device, _: str, namespace_fd: int) -> None:

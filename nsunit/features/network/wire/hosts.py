@@ -103,7 +103,10 @@ def _follow_in(network: str, known: Roster, locks: str) -> None:
     known.write(network, common(lines))
     told = names_file(os.path.dirname(locks), network)
     if os.path.isdir(os.path.dirname(told)):
-        write_over(None, told, lines)
+        try:
+            write_over(None, told, lines)
+        except FileNotFoundError:
+            pass  # the server ends just now, and its directory with it
 
 
 def _entry(locks: str, name: str, number: int) -> Entry:

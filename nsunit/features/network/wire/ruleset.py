@@ -77,7 +77,12 @@ class Ruleset:
 
         The kernel answers for each chain, and says nothing where it has not looked at the transaction at all.
         """
-        self.socket.send(removal(item))
+        try:
+            self.socket.send(removal(item))
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:  # of thousands of ports; libnftables asks for room
+                raise
+            return False
         answers = []
         try:
             while True:  # it is all done, or refused, when send() returns

@@ -49,7 +49,7 @@ def test_one_socket_and_one_proxy_for_each_port_inside():
     proxy = texts(planned[f"{second}.service"])
     assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=9us 10.91.0.2:443" in proxy
     assert "BindsTo=nsunit-my-web.service" in proxy
-    cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my-web.service"
+    cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\\\x2dweb.slice/nsunit-my-web.service"  # escaped for systemd
     assert (
         f"ExecStartPre=+/usr/bin/python3 -SI /listening.py features.activation.program {cgroup} 10.91.0.2 443 60"
         in proxy

@@ -4,6 +4,7 @@ import pytest
 from definitions import definition
 from facts import FACTS
 
+from nsunit.definition.words import split
 from nsunit.features.health.files import listener_files
 from nsunit.features.health.plan import HealthFacts
 from nsunit.features.health.setup import Health
@@ -82,3 +83,13 @@ def test_the_timer_as_a_file(line):
 def test_the_service_as_a_file():
     text = listener_files(definition(*LINES, "[Service]", "LimitNOFILE=10:20"), KNOWN)["nsunit-web-health.service"]
     assert {"LimitNOFILE=10:20", "LogLevelMax=notice", "CollectMode=inactive-or-failed"} <= set(text.splitlines())
+
+
+def test_the_path_of_its_group_is_the_same_in_the_file():
+    """A slice has `\\x2d` for a dash, which systemd reads as an escape in a command: nothing was checked."""
+    own = definition(*LINES, name="my-web")
+    lines = listener_files(own, KNOWN)["nsunit-my\\x2dweb-health.service"].splitlines()
+    (command,) = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]
+    said = values(units(own, KNOWN).listeners[1])["ExecStart"][0][1]
+    assert tuple(split(command, c_escapes=True)) == said
+    assert "/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my-web.service" in said

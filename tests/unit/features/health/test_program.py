@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+import time
 import types
 
 import pytest
@@ -106,3 +108,27 @@ def test_nor_of_one_whose_start_nobody_knows_any_more(monkeypatch):
     with pytest.raises(ProcessLookupError):
         program.Container("/run/x", "/group", "nsunit-x.service", "system")
     assert os.listdir("/proc/self/fd") == before
+
+
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_one_whose_first_thread_has_ended_fails_its_checks():
+    """It counted for one that has ended: nothing was checked any more, and it stayed healthy."""
+    with subprocess.Popen([sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD]) as process:
+        payload = object.__new__(check.Payload)
+        payload.pid, payload.pidfd = process.pid, os.pidfd_open(process.pid)
+        try:
+            deadline = time.monotonic() + 60
+            while os.path.exists(f"/proc/{process.pid}/ns/net") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not is_inside(process.pid, [Namespaces(("mnt",))])  # it is in the host's, as can be seen
+            with pytest.raises(OSError, match="^the first thread of its program has ended, and the kernel lets nobody"):
+                check._run(payload, None, (), ())
+        finally:
+            process.kill()
+            os.close(payload.pidfd)

@@ -352,3 +352,15 @@ def test_a_removal_that_fails_is_done_by_the_same_command(context, tmp_path, mon
         networks.remove(context, "one")
     assert networks.remove(context, "one") == []
     assert list((tmp_path / "etc").iterdir()) == []
+
+
+def test_a_network_may_be_called_like_a_file_under_way(context):
+    """Its subnet was chosen again for another one: its record counted for a write that was killed."""
+    networks.create(context, "web.new", [])
+    networks.create(context, "two", [])
+    first = networks.resolve(context, "web.new").subnets
+    assert not {*first} & {*networks.resolve(context, "two").subnets}
+    path = f"{context.paths.network_records}/two.{os.getpid()}.new"
+    Path(path).write_text("{")
+    assert networks.spoiled_records(context) == []
+    assert [one.name for one in networks.records(context)] == ["bridge", "two", "web.new"]

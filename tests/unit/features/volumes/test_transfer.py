@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,28 @@ def test_the_archive_ends_for_tar_when_the_command_is_killed(tmp_path, monkeypat
             os.waitpid(pid, 0)
         assert ((tmp_path / "rest").stat().st_size < size - 1) == killed
         assert wait_until_left(Store(context).path_of("data"), 30)
+
+
+COUNTERS = "/sys/devices/virtual/net/lo/statistics"  # its files say a size and no blocks, as those of erofs do
+
+
+def test_a_file_without_blocks_of_its_own_is_read(tmp_path, monkeypatch):
+    """With --sparse, tar(1) takes it for one hole, and had zeros in its place."""
+    status = os.stat(f"{COUNTERS}/collisions")
+    assert status.st_size and not status.st_blocks
+    monkeypatch.setattr(transfer, "directory_of", lambda _context, _name: COUNTERS)
+    with open(tmp_path / "archive", "wb") as output:
+        transfer.export_volume(Context(), "data", output.fileno())
+    with tarfile.open(tmp_path / "archive") as archive:
+        content = archive.extractfile("./collisions").read()
+    assert content[:2] == b"0\n"
+
+
+def test_holes_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "below/it").mkdir(parents=True)
+    with open(tmp_path / "below/it/hole", "wb") as file:
+        file.truncate(1 << 22)
+    monkeypatch.setattr(transfer, "directory_of", lambda _context, _name: str(tmp_path))
+    with open(tmp_path.parent / "holes.tar", "w+b") as output:
+        assert transfer.export_volume(Context(), "data", output.fileno())
+        assert os.fstat(output.fileno()).st_size < 1 << 20

@@ -221,3 +221,12 @@ def test_a_server_is_told_of_its_network_and_asked(connected, tmp_path, monkeypa
     hosts.leave("db", connected.locks)
     hosts.follow(connected.locks)
     assert told.read_text() == "10.91.0.2 web\n"
+
+
+def test_a_server_that_ends_meanwhile_is_no_error(connected, tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "names_file", lambda _runtime, _network: str(tmp_path / "gone/containers"))
+    monkeypatch.setattr(hosts, "_told_by_servers", lambda *_: {})
+    found = os.path.isdir
+    monkeypatch.setattr(os.path, "isdir", lambda path: path == str(tmp_path / "gone") or found(path))
+    web = connected("web", 2, network="shop")
+    assert "10.91.0.2" in web.read_text()

@@ -1,5 +1,6 @@
 """Transactions that are asked of the kernel without libnftables, and what is noted of them."""
 
+import errno
 import os
 import struct
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_an_element_is_missing_where_the_kernel_says_so(told: bytes, lacking: bo
     rules = ruleset.Ruleset.__new__(ruleset.Ruleset)
     rules.socket = Kernel(told)  # type: ignore[assignment]
     assert rules.lacks(("inet", "internal", [("ifname", "nsunit0")])) is lacking
+
+
+def test_what_is_too_much_for_one_message_is_left_to_libnftables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container of thousands of ports could not be detached."""
+    rules = ruleset.Ruleset.__new__(ruleset.Ruleset)
+    rules.socket = Kernel()  # type: ignore[assignment]
+
+    def too_long(_self: Kernel, _request: bytes) -> None:
+        raise OSError(errno.EMSGSIZE, "Message too long")
+
+    monkeypatch.setattr(Kernel, "send", too_long)
+    assert not rules.remove(ITEM)

@@ -77,7 +77,10 @@ def _carried_out(context: Context, token: str, slice_: Unit, become: Callable[[]
 
 
 def _end(pid: int) -> None:
-    """End the child *pid*, which has a while to take its own processes along, and what the OCI runtime notes of them."""
+    """End the child *pid*, which has a while to end its own processes and have the OCI runtime forget them.
+
+    In the slice all would end at once, `nsunit-oci delete` among them.
+    """
     fd = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(fd, signal.SIGTERM)

@@ -81,7 +81,10 @@ def _end(pid: int) -> None:
 
     In the slice all would end at once, `nsunit-oci delete` among them.
     """
-    fd = os.pidfd_open(pid)
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # it has ended, and was waited for
     try:
         signal.pidfd_send_signal(fd, signal.SIGTERM)
         select.select([fd], [], [], _END_SECONDS)

@@ -242,7 +242,7 @@ def test_what_becomes_of_an_unhealthy_one(containers, nsunit, action):
 
 def test_one_that_systemd_is_about_to_start_again_is_waited_for(containers, nsunit, run):
     """It was "still starting", with 3, where scripts wait for just that; nor does the last run's health count."""
-    again = "[Service]\nRestart=always\nRestartSec=1s\n"
+    again = "[Service]\nRestart=always\nRestartSec=5s\n"
     container = containers.start(BASE.format("touch /tmp/well; ") + LOOKS + again)
     nsunit("wait", "--condition=healthy", container.name)
     run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", container.service)

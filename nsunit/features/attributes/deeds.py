@@ -71,8 +71,12 @@ def _line(place: tuple[str, str], values: dict[tuple[str, str], str]) -> str:
 
 def _change(context: Context, unit: str, before: str, after: str, undo: Undo) -> None:
     group = _group_of(context, unit)
-    undo.append(lambda: _write(group, before))
-    _write(group, after)
+    undo.append(lambda: _write(group, before))  # before, since a signal may come in between
+    try:
+        _write(group, after)
+    except NsunitError:  # it was refused, and so would that be
+        undo.pop()
+        raise
 
 
 def _write(group: str, line: str) -> None:

@@ -164,6 +164,20 @@ def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
     return Context(user_search_path(environ), user_paths(environ, uid), user=True, warn=warn)
 
 
+def attempt(step: Callable[[], object], undo: Undo, back: Callable[[], object]) -> None:
+    """Do *step*, which *back* undoes: that is noted before, since a signal may come in between.
+
+    Raises:
+        NsunitError: it was refused, and there is nothing to be undone.
+    """
+    undo.append(back)
+    try:
+        step()
+    except NsunitError:
+        undo.pop()
+        raise
+
+
 def take_back(undo: Sequence[Callable[[], object]], why: BaseException | None = None) -> None:
     """Run the steps of *undo*, the last one first; all of them, even if one fails.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.core.context import attempt
 from nsunit.errors import NsunitError
 from nsunit.features.attributes.keys import of
 from nsunit.features.attributes.plan import attribute_line, operations
@@ -71,12 +72,7 @@ def _line(place: tuple[str, str], values: dict[tuple[str, str], str]) -> str:
 
 def _change(context: Context, unit: str, before: str, after: str, undo: Undo) -> None:
     group = _group_of(context, unit)
-    undo.append(lambda: _write(group, before))  # before, since a signal may come in between
-    try:
-        _write(group, after)
-    except NsunitError:  # it was refused, and so would that be
-        undo.pop()
-        raise
+    attempt(lambda: _write(group, after), undo, lambda: _write(group, before))
 
 
 def _write(group: str, line: str) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 
 from nsunit.bus.protocol import ACCESS_DENIED
-from nsunit.core.context import take_back
+from nsunit.core.context import attempt, take_back
 from nsunit.definition.words import ValueProblem, wrong
 from nsunit.errors import BusError, NotFoundError, NsunitError, UsageError, did_you_mean
 from nsunit.features.cgroup import version1 as cgroup_v1
@@ -122,9 +122,9 @@ def _set(
             before = properties(file, put_back(file, now, value), now) or ()
         else:
             before = _as_it_is(context, group, asked)
-        _do(lambda: _tell_systemd(context, group, asked), undo, lambda: _tell_systemd(context, group, before))
+        attempt(lambda: _tell_systemd(context, group, asked), undo, lambda: _tell_systemd(context, group, before))
     elif file == "cgroup.freeze" and not group.below:
-        _do(lambda: _freeze(context, group, value), undo, lambda: _freeze(context, group, now.strip()))
+        attempt(lambda: _freeze(context, group, value), undo, lambda: _freeze(context, group, now.strip()))
     else:
         if not group.below and file not in DELEGATED:
             raise NsunitError(
@@ -134,17 +134,7 @@ def _set(
         path = f"{find(group)}/{file}"
         before_it = put_back(file, now, value) if now else ""  # else it holds no value: memory.reclaim
         back = (lambda: write_file(path, before_it)) if now else (lambda: None)
-        _do(lambda: _write(group, path, file, value), undo, back)
-
-
-def _do(step: Callable[[], object], undo: list[Callable[[], object]], back: Callable[[], object]) -> None:
-    """Do *step*, which *back* undoes: that is noted before, since a signal may come in between."""
-    undo.append(back)
-    try:
-        step()
-    except NsunitError:  # it was refused, and so would that be
-        undo.pop()
-        raise
+        attempt(lambda: _write(group, path, file, value), undo, back)
 
 
 def _as_it_is(context: Context, group: Group, asked: Sequence[Property]) -> tuple[Property, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import io
 import os
@@ -18,6 +17,7 @@ from nsunit.features.volumes.setup import DATA, NEW, begin, finish, is_current, 
 from nsunit.features.volumes.store import Store
 from nsunit.names import printable
 from nsunit.storage import files
+from nsunit.storage.sparse import seems_empty
 from nsunit.storage.tree import below
 
 TYPE_CHECKING = False
@@ -83,25 +83,7 @@ def _seems_empty(place: str) -> bool:
 
 def _has_hidden(directory: str) -> bool:
     with os.scandir(directory) as entries:
-        return any(_is_hidden(entry) for entry in entries)
-
-
-def _is_hidden(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_file(follow_symlinks=False):
-        return False
-    status = entry.stat(follow_symlinks=False)
-    if status.st_blocks or not status.st_size:
-        return False
-    file = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        os.lseek(file, 0, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return False  # it is one hole
-    finally:
-        os.close(file)
-    return True
+        return any(seems_empty(entry.path, entry.stat(follow_symlinks=False)) for entry in entries)
 
 
 def import_volume(context: Context, name: str, archive: int) -> None:

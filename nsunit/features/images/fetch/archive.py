@@ -6,7 +6,6 @@ file that was removed, and a mark on a directory says that it hides those below:
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ import subprocess
 from nsunit.errors import NsunitError
 from nsunit.features.images.fetch.work import LAYOUT
 from nsunit.names import printable
+from nsunit.storage.sparse import seems_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,29 +111,10 @@ def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes], list[b
             if stat.S_ISCHR(status.st_mode) and not status.st_rdev:
                 removed.append(os.path.join(relative, b".wh." + name))
             elif not stat.S_ISSOCK(status.st_mode):
-                (packed if _is_packed(os.path.join(parent, name), status) else found).append(path)
+                (packed if seems_empty(os.path.join(parent, name), status) else found).append(path)
             if stat.S_ISDIR(status.st_mode) and status.st_dev != device and not mounts:
                 directories.remove(name)
     return found, packed, removed
-
-
-def _is_packed(path: bytes, status: os.stat_result) -> bool:
-    """Whether the file has contents, and no blocks of its own: erofs may have put it together with others.
-
-    tar(1) goes by the number of blocks, and would write zeros (findings/erofs-tar-sparse.sh).
-    """
-    if not stat.S_ISREG(status.st_mode) or status.st_blocks or not status.st_size:
-        return False
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.lseek(file, 0, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return False
-    finally:
-        os.close(file)
-    return True
 
 
 def _unless_gone(error: OSError, top: bytes) -> None:
